@@ -1,0 +1,126 @@
+"""Finds a pipeline again: from a target on the command line, and from a run's record in another process.
+
+A file is imported under the name of its stem, with its folder at the head of `sys.path`, as `python file.py` would
+have it; its `if __name__ == "__main__":` part does not run.
+"""
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from anabranch.engine.definitions import PipelineDefinition
+from anabranch.errors import EntryError, suggestion
+from anabranch.journal.events import Json
+
+if TYPE_CHECKING:
+    from anabranch.authoring.pipelines import Pipeline
+
+
+def entry_of(definition: PipelineDefinition) -> dict[str, Json]:
+    """Where the pipeline is found again. `file` is absolute, and relative to the folder of the run where it can be."""
+    function = definition.function
+    module = function.__module__
+    file = getattr(sys.modules.get(module), "__file__", None) or function.__code__.co_filename
+    path = os.path.abspath(file) if file and os.path.exists(file) else ""
+    here = os.getcwd()
+    relative = os.path.relpath(path, here) if path else ""
+    return {"file": path, "relative": relative, "module": module, "name": function.__qualname__}
+
+
+def load_pipeline(target: str) -> "Pipeline[Any, Any]":
+    """The pipeline that `file.py:name`, `file.py` or `package.module:name` means. Raises `EntryError`."""
+    place, _, name = target.rpartition(":") if ":" in Path(target).name else (target, "", "")
+    if place.endswith(".py"):
+        module = _from_file(Path(place))
+    else:
+        module = _from_name(place)
+    return _chosen(module, name, place)
+
+
+def reload_pipeline(entry: Mapping[str, Json]) -> "Pipeline[Any, Any]":
+    """The pipeline of a recorded run. Raises `EntryError`."""
+    name, module = str(entry["name"]), str(entry["module"])
+    main = sys.modules.get("__main__")
+    for file in (str(entry["file"]), str(entry["relative"])):
+        if file and Path(file).is_file():
+            if main is not None and _same_file(getattr(main, "__file__", None), file):
+                return _chosen(main, name, file)
+            loaded = sys.modules.get(module)
+            if loaded is not None and _same_file(getattr(loaded, "__file__", None), file):
+                return _chosen(loaded, name, file)
+            return _chosen(_from_file(Path(file)), name, file)
+    return _chosen(_from_name(module), name, module)
+
+
+def _from_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise EntryError("there is no such file", str(path), "check the path")
+    folder, stem = str(path.resolve().parent), path.stem
+    if not (path.parent / "__init__.py").exists() and folder not in sys.path:
+        sys.path.insert(0, folder)
+    loaded = sys.modules.get(stem)
+    if loaded is not None and _same_file(getattr(loaded, "__file__", None), str(path)):
+        return loaded
+    if loaded is not None or not stem.isidentifier():
+        stem = f"_anabranch_{''.join(c if c.isalnum() else '_' for c in stem)}"
+    spec = importlib.util.spec_from_file_location(stem, path)
+    if spec is None or spec.loader is None:
+        raise EntryError("the file cannot be imported", str(path), "it must be a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        sys.modules.pop(stem, None)
+        raise
+    return module
+
+
+def _from_name(name: str) -> ModuleType:
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(error.name + ".")):
+            raise EntryError(
+                f"there is no module {name!r}",
+                "the target of the run",
+                "give file.py:pipeline, or package.module:pipeline",
+            ) from None
+        raise
+
+
+def _chosen(module: ModuleType, name: str, place: str) -> "Pipeline[Any, Any]":
+    found = {
+        key: value
+        for key, value in vars(module).items()
+        if isinstance(getattr(value, "_definition", None), PipelineDefinition)
+    }
+    if name:
+        for key, value in found.items():
+            if name in (key, value.name, value._definition.function.__qualname__):
+                return value  # type: ignore[no-any-return]
+        raise EntryError(f"there is no pipeline {name!r}", place, suggestion(name, found))
+    own = {k: v for k, v in found.items() if v._definition.function.__module__ == module.__name__}
+    if len(own) == 1:
+        return next(iter(own.values()))  # type: ignore[no-any-return]
+    if not own:
+        raise EntryError("there is no pipeline in it", place, "mark a function with @pipeline")
+    raise EntryError(
+        f"it has {len(own)} pipelines", place, f"choose one: {place}:{' or :'.join(sorted(own))}"
+    )
+
+
+def _same_file(one: str | None, other: str) -> bool:
+    try:
+        return one is not None and os.path.samefile(one, other)
+    except OSError:
+        return False
+
+

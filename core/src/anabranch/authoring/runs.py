@@ -1,0 +1,123 @@
+"""A run as its user holds it: how it ended, what it returned, and what the journal says of it."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from anabranch import console
+from anabranch.authoring.entries import reload_pipeline
+from anabranch.authoring.mistakes import quiet_tracebacks
+from anabranch.engine.artifacts import Artifact, Place
+from anabranch.engine.futures import loaded
+from anabranch.engine.launching import Finished, relaunch
+from anabranch.engine.recording import Observer
+from anabranch.engine.shapes import rebuilt
+from anabranch.engine.values import Values
+from anabranch.errors import RunFailed, RunNotFound
+from anabranch.journal.events import LogWritten
+from anabranch.journal.fold import RunState, fold
+from anabranch.model.ids import InvocationId, RunId
+from anabranch.model.records import Output, RunStatus
+from anabranch.stacks import Stack, open_stack
+
+_NOWHERE = Output(name="", artifact="", digest="", size=0, codec="", type="")
+
+
+class Run:
+    """A run that has ended, or that was interrupted. It reads from its journal what it is asked for."""
+
+    def __init__(self, stack: Stack, ended: Finished) -> None:
+        self._stack = stack
+        self.id: RunId = ended.run
+        self.status: RunStatus = ended.status
+        self.error: BaseException | None = ended.error
+        self._values = Values(ended.run, stack.journal, stack.store, stack.codecs)
+        self._state: RunState | None = None
+
+    @property
+    def state(self) -> RunState:
+        """The state that the journal's events add up to."""
+        if self._state is None:
+            self._state = fold(self._stack.journal.read(self.id, without=(LogWritten,)))
+        return self._state
+
+    @property
+    def output(self) -> Any:
+        """What the body returned: artifacts, plain values, tuples or dicts of these, or `None`.
+
+        Raises the run's error if it failed.
+        """
+        state = self.state
+        if state.shape is None:
+            raise self.error or RunFailed(f"the run is {self.status}", self.id, "resume it")
+        own = Place(InvocationId(""), _NOWHERE, state.end_number, self._values)
+        return rebuilt(state.shape, own, state.outputs, self._located)
+
+    def load(self) -> Any:
+        """The values of `output`. Raises the run's error if it failed."""
+        return loaded(self.output)
+
+    def artifact(self, display: str, output: int = 0) -> Artifact[Any]:
+        """An artifact by the display id of its call (`"train_2"`); it can be passed to another run.
+
+        Raises `RunNotFound` if there is none of that name.
+        """
+        for known in self.state.invocations.values():
+            if known.display == display and output < len(known.outputs):
+                record, number = known.outputs[output], known.outcome_number
+                place = Place(known.invocation, record, number, self._values, external=True)
+                return Artifact(place)
+        raise RunNotFound(
+            f"no call {display!r} made an artifact", f"run {self.id}", "see: anabranch runs show"
+        )
+
+    def logs(self, display: str | None = None) -> str:
+        """What the steps printed, or one of them by its display id."""
+        names = {known.invocation: known.display for known in self.state.invocations.values()}
+        events = self._stack.journal.read(self.id)
+        return "".join(
+            event.data.decode(errors="replace")
+            for _, event in events
+            if isinstance(event, LogWritten) and display in (None, names.get(event.invocation))
+        )
+
+    def _located(self, id: InvocationId) -> tuple[tuple[Output, ...], int]:
+        known = self.state.invocations[id]
+        return known.outputs, known.outcome_number
+
+    def __repr__(self) -> str:
+        return f"<Run {self.id} {self.status}>"
+
+
+def finished(stack: Stack, ended: Finished) -> Run:
+    """The run for whoever started it."""
+    return Run(stack, ended)
+
+
+def resume_run(
+    run: str,
+    *,
+    stack: str | None = None,
+    observers: Sequence[Observer] | None = None,
+) -> Run:
+    """Takes up the run whose id begins with `run` (or `"latest"`), with its pipeline's code as it is now.
+
+    Raises `RunNotFound`, `RunNotResumable`, `RunBusy` or `EntryError`.
+    """
+    opened = open_stack(stack)
+    try:
+        id = opened.journal.find(run)
+        created = next(iter(opened.journal.read(id)))[1]
+        entry = getattr(created, "entry", {})
+        definition = reload_pipeline(entry)._definition
+        watching = narrated(opened) if observers is None else observers
+        return Run(opened, relaunch(id, definition, opened, watching))
+    except BaseException:
+        opened.close()
+        raise
+
+
+def narrated(stack: Stack) -> list[Observer]:
+    """The observers that show a run on this terminal."""
+    quiet_tracebacks()
+    return console.observers(sys.stderr)

@@ -1,0 +1,92 @@
+"""The two places where the engine meets asyncio: async steps, and async bodies.
+
+Loaded only when one of them is used, since importing asyncio costs as much as the rest of a run's modules together.
+Async steps of a run share one event loop in a thread of its own, so that thousands wait at the price of one thread.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any
+
+from anabranch.engine.nodes import Invocation, Node
+
+Outcome = Callable[[BaseException | None, object], None]
+
+
+class AsyncSteps:
+    """The event loop in which a run's async steps live."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._tasks: dict[Invocation, asyncio.Task[None]] = {}
+        self._waiting: list[tuple[Invocation, Coroutine[Any, Any, None]]] = []
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="anabranch-async-steps", daemon=True
+        )
+        self._thread.start()
+
+    def put(self, invocation: Invocation, work: Coroutine[Any, Any, None]) -> None:
+        """Runs `work` in the loop. Many puts in a row wake the loop once."""
+        with self._lock:
+            self._waiting.append((invocation, work))
+            first = len(self._waiting) == 1
+        if first:
+            self._loop.call_soon_threadsafe(self._start_waiting)
+
+    def cancel(self, invocation: Invocation) -> None:
+        self._loop.call_soon_threadsafe(self._cancel, invocation)
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+
+    def _start_waiting(self) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        for invocation, work in waiting:
+            task = self._loop.create_task(work)
+            self._tasks[invocation] = task
+            task.add_done_callback(lambda _, key=invocation: self._tasks.pop(key, None))  # type: ignore[misc]
+
+    def _cancel(self, invocation: Invocation) -> None:
+        task = self._tasks.get(invocation)
+        if task is not None:
+            task.cancel()
+
+
+def awaiting(node: Node, add: Callable[[Node, Callable[[Node], None]], bool]) -> Generator[Any, None, None]:
+    """For `await future` in an async body: suspends the coroutine until the node is done.
+
+    `add(node, callback)` registers the callback; False if the node is done already.
+    """
+    loop = asyncio.get_running_loop()
+    arrived: asyncio.Future[None] = loop.create_future()
+
+    def done(_: Node) -> None:
+        loop.call_soon_threadsafe(lambda: None if arrived.done() else arrived.set_result(None))
+
+    if add(node, done):
+        yield from arrived
+
+
+def run_body(body: Callable[[], Coroutine[Any, Any, object]]) -> object:
+    """Runs an async body to its end in this thread."""
+    return asyncio.run(body())
+
+
+async def within(seconds: float | None, work: Coroutine[Any, Any, object]) -> object:
+    """The result of `work`, or `TimeoutError` after `seconds`."""
+    async with asyncio.timeout(seconds):
+        return await work
+
+
+CancelledError = asyncio.CancelledError
+
+
+async def in_thread(function: Callable[..., Any], *args: object) -> Any:
+    """Calls a blocking function without blocking the loop, in a copy of this context."""
+    return await asyncio.to_thread(function, *args)

@@ -1,0 +1,210 @@
+"""From a call in a body to a node of the graph: arguments bound, inputs taken, identity computed.
+
+All that can be wrong with a call is found here, before anything has been done for it (law L11).
+"""
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from anabranch.engine.collections import collection_of, has_length, is_known
+from anabranch.engine.definitions import Definition, StepDefinition
+from anabranch.engine.futures import MapFuture, StepFuture
+from anabranch.engine.identity import call_key, item_key, named_key, numbered
+from anabranch.engine.inputs import Intake
+from anabranch.engine.nodes import Collection, Gate, Input, Invocation, MapNode, Node
+from anabranch.engine.scopes import Scope
+from anabranch.errors import CallError, DuplicateId, LengthMismatch, NotMappable
+from anabranch.model.ids import InvocationId
+
+
+@dataclass(frozen=True, slots=True)
+class Unmapped:
+    """Marks an argument of `map` or `product` that every item gets whole."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOptions:
+    """What belongs to one call and not to the step: the user's id, and what it must come after."""
+
+    id: str | None = None
+    after: Sequence[Node] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapOptions:
+    """What belongs to one map. `chunk_size` items go into one job where a job has a price; it is not identity."""
+
+    product: bool = False
+    max_concurrency: int | None = None
+    chunk_size: int = 1
+    on_error: Literal["raise", "collect"] = "raise"
+
+
+class Calls:
+    """Builds the nodes of a run."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+
+    def invocation(
+        self,
+        scope: Scope,
+        definition: Definition,
+        bound: Mapping[str, object],
+        options: CallOptions,
+    ) -> Invocation:
+        """The node of a single call. Raises a `CallError` or `NotSerializable`."""
+        name = definition.name
+        inputs = {
+            parameter: self._intake.take(value, f"argument {parameter!r} of {name}")
+            for parameter, value in bound.items()
+        }
+        kind = "step" if isinstance(definition, StepDefinition) else "pipeline"
+        id = self._identity(kind, scope, name, inputs, options.id)
+        return Invocation(id, scope, definition, inputs, scope.label(options.id or name))
+
+    def map(
+        self,
+        scope: Scope,
+        definition: StepDefinition,
+        bound: Mapping[str, object],
+        options: CallOptions,
+        mapping: MapOptions,
+    ) -> MapNode:
+        """The node of a fan-out; it gets its items from `items_of`."""
+        owner = definition.name
+        plain = {k: v for k, v in bound.items() if not isinstance(v, Unmapped)}
+        shared = {
+            k: self._intake.take(v.value, f"argument {k!r} of {owner}")
+            for k, v in bound.items()
+            if isinstance(v, Unmapped)
+        }
+        if not plain:
+            raise NotMappable(
+                "there is nothing to map over",
+                f"{owner}.map",
+                "give at least one list or artifact that is not in unmapped(...)",
+            )
+        collections = {k: collection_of(v, self._intake, owner, k) for k, v in plain.items()}
+        if not mapping.product:
+            _refuse_lengths(owner, {k: c for k, c in collections.items() if has_length(plain[k])})
+        kind = "product" if mapping.product else "map"
+        id = self._identity(kind, scope, owner, {**collections, **shared}, options.id)
+        node = MapNode(
+            id,
+            scope,
+            definition,
+            collections,
+            shared,
+            label=scope.label(options.id or owner),
+            product=mapping.product,
+            collect=mapping.on_error == "collect",
+        )
+        node.user_named = options.id is not None
+        node.items_known = all(is_known(value) for value in plain.values())
+        if mapping.max_concurrency is not None:
+            node.gate = Gate(mapping.max_concurrency)
+        return node
+
+    def items_of(self, node: MapNode) -> list[Invocation]:
+        """The invocations of a map whose collections are known. Raises `LengthMismatch` or `NotMappable`."""
+        names = list(node.collections)
+        lengths = {name: node.collections[name].length() for name in names}
+        if node.product:
+            places: Iterable[tuple[int, ...]] = itertools.product(
+                *(range(lengths[name]) for name in names)
+            )
+            if math.prod(lengths.values()) > 10_000_000:
+                raise CallError(
+                    f"the product has {math.prod(lengths.values()):,} items",
+                    f"{node.label}.product",
+                    "map over fewer, or nest two maps",
+                )
+        else:
+            _same_length(node.label, lengths)
+            places = ((index,) * len(names) for index in range(next(iter(lengths.values()))))
+        repeats: dict[bytes, int] = {}
+        items = []
+        for index, place in enumerate(places):
+            inputs: dict[str, Input] = {
+                name: node.collections[name].item(at) for name, at in zip(names, place, strict=True)
+            }
+            inputs.update(node.shared)
+            id = self._item_identity(node, inputs, index, repeats)
+            item = Invocation(id, node.scope, node.definition, inputs, map=node, index=index)
+            item.observed = node.collect
+            items.append(item)
+        return items
+
+    def _identity(
+        self,
+        kind: str,
+        scope: Scope,
+        name: str,
+        inputs: Mapping[str, Input | Collection],
+        user_id: str | None,
+    ) -> InvocationId:
+        if user_id is None:
+            key = call_key(kind, scope.id, name, inputs.items())
+            return numbered(key, scope.ordinal(key))
+        if (name, user_id) in scope.user_ids:
+            raise DuplicateId(
+                f"id {user_id!r} is used twice",
+                f"step {name!r} in one body",
+                "give each call its own id, or none",
+            )
+        scope.user_ids.add((name, user_id))
+        return numbered(named_key(kind, scope.id, name, user_id), 0)
+
+    def _item_identity(
+        self, node: MapNode, inputs: Mapping[str, Input], index: int, repeats: dict[bytes, int]
+    ) -> InvocationId:
+        """Over plain values an item is named like a call of its own, so that inserting one leaves the others alone.
+
+        Over artifacts it is named by its map and its place there: when that is expanded may differ from life to life,
+        and must not matter.
+        """
+        if node.items_known and not node.user_named:
+            key = call_key("step", node.scope.id, node.definition.name, inputs.items())
+            return numbered(key, node.scope.ordinal(key))
+        key = item_key(node.id, inputs, index if node.user_named else None)
+        ordinal = repeats.get(key, 0)
+        repeats[key] = ordinal + 1
+        return numbered(key, ordinal)
+
+
+def nodes_of(after: object, owner: str) -> tuple[Node, ...]:
+    """The nodes that `after=` names: futures, artifacts (which are done), or lists of them."""
+    if after is None:
+        return ()
+    if isinstance(after, StepFuture | MapFuture):
+        return (after._node,)
+    if isinstance(after, list | tuple | set):
+        return tuple(node for item in after for node in nodes_of(item, owner))
+    if type(after).__name__ == "Artifact":
+        return ()
+    raise CallError(
+        f"after= takes futures and artifacts, not {type(after).__name__}",
+        f"the call of {owner}",
+        "pass what submit() or map() returned",
+    )
+
+
+def _refuse_lengths(owner: str, collections: Mapping[str, Collection]) -> None:
+    """What is known at the call is refused at the call."""
+    _same_length(owner, {name: found.length() for name, found in collections.items()})
+
+
+def _same_length(owner: str, lengths: Mapping[str, int]) -> None:
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise LengthMismatch(
+            f"map needs collections of one length: {told}",
+            f"{owner}.map",
+            "cut them to one length, wrap one in unmapped(...), or use product",
+        )

@@ -1,0 +1,380 @@
+"""One attempt at a call in this process: load the inputs, call the function, keep what it returns.
+
+The same steps serve the thread that the body runs in, the worker threads and the event loop. What an attempt came to
+is written as events first; the invocation is settled, and its hooks told, once they are durable.
+"""
+
+import inspect
+import time
+from collections.abc import Callable, Sequence
+from contextvars import Token
+from dataclasses import dataclass
+from typing import Any
+
+from anabranch import engine
+from anabranch.engine.contexts import BodyRun, StepRun, current
+from anabranch.engine.definitions import StepDefinition
+from anabranch.engine.failures import own_frames, recorded
+from anabranch.engine.fingerprinting import Fingerprinter
+from anabranch.engine.identity import content
+from anabranch.engine.nodes import Invocation
+from anabranch.engine.recording import Recorder
+from anabranch.engine.scheduling import Outcome
+from anabranch.engine.values import Values
+from anabranch.errors import Cancelled, OutputMismatch, RunStopping, StepTimeout
+from anabranch.journal.events import (
+    AttemptEnded,
+    AttemptStarted,
+    CodeSeen,
+    Event,
+    HookFailed,
+    InvocationCreated,
+    OutcomeRecorded,
+)
+from anabranch.model.options import Hook, Retry, StepOptions
+from anabranch.model.records import Output, Status
+
+
+@dataclass(slots=True)
+class Ending:
+    """What an attempt came to. `retry_seconds` is the wait before the next one; `None` means there is none."""
+
+    events: list[Event]
+    outcome: Outcome
+    retry_seconds: float | None = None
+
+
+class Executor:
+    """Runs inline attempts. `settle` and `again` are the scheduler's: an outcome is durable, another attempt follows."""
+
+    def __init__(
+        self,
+        *,
+        values: Values,
+        recorder: Recorder,
+        fingerprints: Fingerprinter,
+        settle: Callable[[Invocation, Outcome], None],
+        again: Callable[[Invocation, float], None],
+        chance: Callable[[], float],
+    ) -> None:
+        self._values, self._recorder, self._fingerprints = values, recorder, fingerprints
+        self._settle, self._again, self._chance = settle, again, chance
+        self._codes: set[str] = set()
+        self._active: set[StepRun] = set()
+
+    def know(self, codes: Sequence[str]) -> None:
+        """Codes whose parts the journal has already."""
+        self._codes.update(codes)
+
+    def flush_logs(self) -> None:
+        """What running steps have printed so far becomes readable by others."""
+        for step in tuple(self._active):
+            if step.size:
+                self._recorder.note(*step.taken())
+
+    # --- the three ways to run ---------------------------------------------------------------------------------
+
+    def run(self, node: Invocation) -> None:
+        """In a worker thread: does not wait for the journal unless a hook must."""
+        self._conclude(node, self._attempt(node))
+
+    def run_here(self, node: Invocation) -> None:
+        """In the body's own thread: all attempts, one after another, each recorded when this returns."""
+        while True:
+            ending = self._attempt(node)
+            number = self._recorder.commit(*ending.events)
+            if ending.retry_seconds is None:
+                self._tell(node, ending.outcome.error)
+                self._settle(node, _numbered(ending.outcome, number))
+                return
+            time.sleep(ending.retry_seconds)
+            node.attempt += 1
+
+    async def run_async(self, node: Invocation) -> None:
+        """In the event loop of async steps."""
+        step, started = self._begin(node)
+        token = current.set(step)
+        try:
+            timeout = _options(node).timeout
+            work = node.definition.signature.call(node.definition.function, self._arguments(node))
+            value = await engine.within(timeout, work)
+            ending = self._kept(step, value, started)
+        except BaseException as error:
+            ending = self._failed(step, _translated(node, error, started), started)
+        finally:
+            self._ended(step, token)
+        self._conclude(node, ending)
+
+    # --- an attempt --------------------------------------------------------------------------------------------
+
+    def _attempt(self, node: Invocation) -> Ending:
+        step, started = self._begin(node)
+        token = current.set(step)
+        try:
+            definition = node.definition
+            value = definition.signature.call(definition.function, self._arguments(node))
+            _check_time(node, started)
+            return self._kept(step, value, started)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            return self._failed(step, _translated(node, error, started), started)
+        finally:
+            self._ended(step, token)
+
+    def _begin(self, node: Invocation) -> tuple[StepRun, float]:
+        node.status = "running"
+        now = time.time()
+        events: list[Event] = []
+        if node.map is not None and node.attempt == 1:
+            events.append(created(node, now))
+        events.append(AttemptStarted(at=now, invocation=node.id, attempt=node.attempt))
+        self._recorder.note(*events)
+        step = StepRun(node, self._recorder.note, captures=_captures(node))
+        self._active.add(step)
+        hook = _options(node).on_start
+        if hook is not None:
+            self._call(hook, node, None, "on_start")
+        return step, time.perf_counter()
+
+    def _ended(self, step: StepRun, token: Token[BodyRun | StepRun | None]) -> None:
+        current.reset(token)
+        self._active.discard(step)
+
+    def _arguments(self, node: Invocation) -> dict[str, Any]:
+        return {name: value.load() for name, value in (node.inputs or {}).items()}
+
+    def _kept(self, step: StepRun, value: object, started: float) -> Ending:
+        node = step.invocation
+        outputs, data = self._written(node, value)
+        code = self._fingerprints.of(node.definition.function)
+        events = step.taken()
+        if code.digest not in self._codes:
+            self._codes.add(code.digest)
+            events.append(CodeSeen(at=time.time(), code=code.digest, parts=dict(code.parts)))
+        events.append(
+            OutcomeRecorded(
+                at=time.time(),
+                invocation=node.id,
+                attempt=node.attempt,
+                status="completed",
+                inputs=content(node.inputs or {}),
+                code=code.digest,
+                outputs=outputs,
+                seconds=time.perf_counter() - started,
+                data=data,
+            )
+        )
+        return Ending(events, Outcome(status="completed", outputs=outputs))
+
+    def _written(self, node: Invocation, value: object) -> tuple[tuple[Output, ...], bytes]:
+        specs = node.definition.returns.outputs
+        if value is None and not node.definition.returns.annotated:
+            return (), b""
+        if not specs:
+            if value is not None:
+                raise _mismatch(node, "nothing", value)
+            return (), b""
+        values = (value,)
+        if len(specs) > 1:
+            if not isinstance(value, tuple | list) or len(value) != len(specs):
+                raise _mismatch(node, f"{len(specs)} outputs", value)
+            values = tuple(value)
+        words = _substitutions(node) if any("{" in spec.template for spec in specs) else {}
+        names = [(spec.name, _filled(spec.template, words, node)) for spec in specs]
+        return self._values.write(names, values)
+
+    def _failed(self, step: StepRun, error: BaseException, started: float) -> Ending:
+        node = step.invocation
+        error = error.with_traceback(own_frames(error.__traceback__))
+        failure, data = recorded(error, self._values.codecs)
+        cancelled = isinstance(error, Cancelled)
+        retry = _retry(node)
+        if not cancelled and retry.allows(error, node.attempt):
+            wait = retry.wait_seconds(node.attempt, self._chance())
+            ended = AttemptEnded(
+                at=time.time(),
+                invocation=node.id,
+                attempt=node.attempt,
+                failure=failure,
+                retry_at=time.time() + wait,
+            )
+            return Ending([*step.taken(), ended], Outcome(status="failed", error=error), wait)
+        code = self._fingerprints.of(node.definition.function)
+        status: Status = "cancelled" if cancelled else "failed"
+        ended_for_good = OutcomeRecorded(
+            at=time.time(),
+            invocation=node.id,
+            attempt=node.attempt,
+            status=status,
+            inputs=self._content_or_nothing(node),
+            code=code.digest,
+            failure=failure,
+            seconds=time.perf_counter() - started,
+            data=data,
+        )
+        return Ending([*step.taken(), ended_for_good], Outcome(status=status, error=error))
+
+    @staticmethod
+    def _content_or_nothing(node: Invocation) -> str:
+        """The inputs may be what failed; then no later run can match them."""
+        try:
+            return content(node.inputs or {})
+        except Exception:
+            return ""
+
+    # --- after it ----------------------------------------------------------------------------------------------
+
+    def _conclude(self, node: Invocation, ending: Ending) -> None:
+        outcome = ending.outcome
+        if ending.retry_seconds is not None:
+            wait = ending.retry_seconds
+            self._recorder.record(ending.events, lambda _: self._again(node, wait))
+        elif _has_hooks(node):
+            number = self._recorder.commit(*ending.events)
+            self._tell(node, outcome.error)
+            self._settle(node, _numbered(outcome, number))
+        else:
+            self._recorder.record(
+                ending.events, lambda number: self._settle(node, _numbered(outcome, number))
+            )
+
+    def _tell(self, node: Invocation, error: BaseException | None) -> None:
+        options = _options(node)
+        if error is None and options.on_success is not None:
+            self._call(options.on_success, node, None, "on_success")
+        if error is not None and options.on_failure is not None:
+            self._call(options.on_failure, node, error, "on_failure")
+        if options.on_end is not None:
+            self._call(options.on_end, node, error, "on_end")
+
+    def _call(self, hook: Hook, node: Invocation, error: BaseException | None, name: str) -> None:
+        token = current.set(StepRun(node, self._recorder.note))
+        try:
+            call_hook(hook, error)
+        except Exception as trouble:
+            failure, _ = recorded(trouble, self._values.codecs)
+            self._recorder.note(
+                HookFailed(at=time.time(), invocation=node.id, hook=name, failure=failure)
+            )
+        finally:
+            current.reset(token)
+
+
+def created(node: Invocation, now: float) -> InvocationCreated:
+    """The event that an invocation exists."""
+    after = {upstream.id for upstream in node.upstreams()}
+    return InvocationCreated(
+        at=now,
+        invocation=node.id,
+        step=node.definition.name,
+        display=node.name,
+        scope=node.scope.id,
+        pipeline=not isinstance(node.definition, StepDefinition),
+        map=None if node.map is None else node.map.id,
+        after=tuple(sorted(after)),
+        tags=node.definition.options.tags,
+    )
+
+
+def call_hook(hook: Hook, error: BaseException | None) -> None:
+    """A hook may take the exception (`None` on success) or nothing."""
+    takes = [
+        parameter
+        for parameter in inspect.signature(hook).parameters.values()
+        if parameter.default is inspect.Parameter.empty
+        and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    if takes:
+        hook(error)
+    else:
+        hook()
+
+
+def _options(node: Invocation) -> StepOptions:
+    options = node.definition.options
+    return options if isinstance(options, StepOptions) else _NO_OPTIONS
+
+
+_NO_OPTIONS = StepOptions()
+_NO_RETRY = Retry()
+
+
+def _retry(node: Invocation) -> Retry:
+    return _options(node).retry or node.scope.definition.options.retry or _NO_RETRY
+
+
+def _captures(node: Invocation) -> bool:
+    own = _options(node).enable_step_logs
+    inherited = node.scope.definition.options.enable_step_logs
+    return next((choice for choice in (own, inherited) if choice is not None), True)
+
+
+def _has_hooks(node: Invocation) -> bool:
+    options = _options(node)
+    return not (options.on_success is options.on_failure is options.on_end is None)
+
+
+def _substitutions(node: Invocation) -> dict[str, str]:
+    return {**node.scope.substitutions(), **_options(node).substitutions}
+
+
+def _filled(template: str, words: dict[str, str], node: Invocation) -> str:
+    if "{" not in template:
+        return template
+    try:
+        return template.format(**words)
+    except (KeyError, IndexError, ValueError) as error:
+        raise OutputMismatch(
+            f"the artifact name {template!r} has a placeholder without a value: {error}",
+            node.name,
+            "give it in substitutions={...} of the step or the pipeline",
+        ) from None
+
+
+def _mismatch(node: Invocation, promised: str, value: object) -> OutputMismatch:
+    size = f" of {len(value)}" if isinstance(value, tuple | list) else ""
+    return OutputMismatch(
+        f"the annotation promises {promised}, and a {type(value).__name__}{size} was returned",
+        node.name,
+        "make the return annotation and the returned value agree",
+    )
+
+
+def _translated(node: Invocation, error: BaseException, started: float) -> BaseException:
+    """Signals and time-outs as the typed errors that the body sees."""
+    if isinstance(error, RunStopping) or (
+        node.cancelling and type(error).__name__ == "CancelledError"
+    ):
+        return Cancelled("the step was cancelled", node.name, "submit it again if it is needed")
+    timeout = _options(node).timeout
+    if isinstance(error, TimeoutError) and timeout and time.perf_counter() - started >= timeout:
+        return _timed_out(node, timeout, "and was stopped")
+    return error
+
+
+def _check_time(node: Invocation, started: float) -> None:
+    """A sync inline step cannot be interrupted; that it overran is recorded all the same."""
+    timeout, took = _options(node).timeout, time.perf_counter() - started
+    if timeout is not None and took > timeout:
+        raise _timed_out(
+            node, timeout, f"for {took:.3g} s: a sync inline step cannot be interrupted"
+        )
+
+
+def _timed_out(node: Invocation, timeout: float, how: str) -> StepTimeout:
+    return StepTimeout(
+        f"the step ran longer than its timeout of {timeout:g} s, {how}",
+        node.name,
+        "raise the timeout, or make the step faster, async or isolated",
+    )
+
+
+def _numbered(outcome: Outcome, number: int) -> Outcome:
+    return Outcome(
+        status=outcome.status,
+        number=number,
+        outputs=outcome.outputs,
+        shape=outcome.shape,
+        error=outcome.error,
+    )

@@ -1,0 +1,94 @@
+"""Exceptions as they are recorded, and back again with their class (law L10).
+
+What a user sees of a traceback is their own: the engine's frames are left out, theirs are never shortened.
+"""
+
+import traceback
+from pathlib import Path
+from types import TracebackType
+
+from anabranch.artifacts.codecs import Codecs
+from anabranch.artifacts.interface import MemorySource
+from anabranch.errors import StepFailed
+from anabranch.model.records import Failure
+
+_OURS = str(Path(__file__).parent.parent) + "/"
+
+
+class RecordedTraceback(Exception):
+    """Printed as the cause of an exception that comes out of the journal: the traceback of when it happened."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return f'\n"""\n{self.text}"""'
+
+
+def own_frames(tb: TracebackType | None) -> TracebackType | None:
+    """The traceback without the engine's frames; as it is if it has none but those."""
+    frames = []
+    while tb is not None:
+        if not tb.tb_frame.f_code.co_filename.startswith(_OURS):
+            frames.append(tb)
+        tb = tb.tb_next
+    kept: TracebackType | None = None
+    for frame in reversed(frames):
+        kept = TracebackType(kept, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
+    return kept
+
+
+def printed(error: BaseException) -> str:
+    """What Python would print, the engine's frames left out, causes included."""
+    return "".join(traceback.format_exception(type(error), error, own_frames(error.__traceback__)))
+
+
+def recorded(error: BaseException, codecs: Codecs) -> tuple[Failure, bytes]:
+    """The failure for the journal and, where the exception can travel, its bytes (else none)."""
+    kind = type(error)
+    failure = Failure(
+        type=f"{kind.__module__}:{kind.__qualname__}",
+        message=_message(error),
+        traceback=printed(error),
+    )
+    try:
+        encoded = codecs.encode(error)
+        data = encoded.codec.encode() + b"\0" + b"".join(map(bytes, encoded.payload.chunks()))
+        if type(_decoded(data, codecs)) is kind:
+            return failure, data
+    except Exception:  # the user's class may do anything while it is pickled or rebuilt
+        return failure, b""
+    return failure, b""
+
+
+def rebuilt(failure: Failure, data: bytes, codecs: Codecs) -> BaseException:
+    """The exception as the body will see it: its own class, or `StepFailed` where that cannot be had."""
+    error: BaseException | None = None
+    if data:
+        try:
+            found = _decoded(data, codecs)
+            error = found if isinstance(found, BaseException) else None
+        except Exception:  # its class is gone or has changed; the text is what remains
+            error = None
+    if error is None:
+        name = failure.type.rpartition(":")[2]
+        error = StepFailed(
+            f"{name}: {failure.message}",
+            type_name=failure.type,
+            traceback_text=failure.traceback,
+        )
+    error.__cause__ = RecordedTraceback(failure.traceback)
+    return error
+
+
+def _decoded(data: bytes, codecs: Codecs) -> object:
+    name, _, body = data.partition(b"\0")
+    return codecs.decode(name.decode(), MemorySource(body))
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # a broken __str__ must not hide the failure itself
+        return f"<{type(error).__name__} that cannot be printed>"

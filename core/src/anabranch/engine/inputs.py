@@ -1,0 +1,411 @@
+"""Arguments of a call, as the engine keeps them until the step runs.
+
+Each kind knows its reference (for the identity), what it waits for, the digest of its content and how to load it.
+Plain values are taken as they are at the moment of the call: what the body or the step does to them later is seen by
+neither, as on a backend where the step runs elsewhere. A value of more than a megabyte is passed as the object it is.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
+from hashlib import blake2b
+from pathlib import Path
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import Any, TypeAlias
+
+from anabranch.artifacts.codecs import Codecs
+from anabranch.artifacts.interface import MemorySource, digest_of
+from anabranch.engine.artifacts import Artifact, Place
+from anabranch.engine.fingerprinting import Fingerprinter
+from anabranch.engine.futures import MapFuture, StepFuture, artifacts_of, loaded
+from anabranch.engine.home import Home
+from anabranch.engine.identity import SIZE
+from anabranch.engine.nodes import Input, Invocation, MapNode, Node
+from anabranch.errors import CallError, CycleError, NotSerializable
+
+Inputs: TypeAlias = Mapping[str, Input]
+
+_SCALARS = (int, str, float, bool, type(None), bytes)
+_SCALAR_SET = frozenset(_SCALARS)
+_HANDLES = (Artifact, StepFuture, MapFuture)
+_COPIED_BYTES = 1024 * 1024
+
+
+class Scalar:
+    """A number, text, bytes, truth value or None."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def reference(self) -> bytes:
+        value = self.value
+        return f"{type(value).__name__}:{value!r}".encode(errors="surrogatepass")
+
+    def upstreams(self) -> Iterable[Node]:
+        return ()
+
+    def digest(self) -> bytes:
+        return self.reference()
+
+    def load(self) -> object:
+        return self.value
+
+    hand_over = load
+
+
+class Plain:
+    """Any other value without handles in it."""
+
+    __slots__ = ("_codec", "_codecs", "_data", "_digest", "_value")
+
+    def __init__(self, value: object, codecs: Codecs) -> None:
+        encoded = codecs.encode(value)
+        self._codecs, self._codec = codecs, encoded.codec
+        self._data: bytes | None = None
+        self._value: object = None
+        if encoded.payload.size <= _COPIED_BYTES:
+            self._data = b"".join(encoded.payload.chunks())
+        else:
+            self._value = value
+        self._digest = f"{encoded.codec}:{digest_of(encoded.payload)}".encode()
+
+    def reference(self) -> bytes:
+        return self._digest
+
+    def upstreams(self) -> Iterable[Node]:
+        return ()
+
+    def digest(self) -> bytes:
+        return self._digest
+
+    def load(self) -> object:
+        if self._data is None:
+            return self._value
+        return self._codecs.decode(self._codec, MemorySource(self._data))
+
+    hand_over = load
+
+
+class PathInput:
+    """A path. Its identity is the path; its content also what stat tells of the files there, as `make` sees them."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def reference(self) -> bytes:
+        return b"path:" + os.fsencode(self._path)
+
+    def upstreams(self) -> Iterable[Node]:
+        return ()
+
+    def digest(self) -> bytes:
+        found = blake2b(self.reference(), digest_size=SIZE)
+        for path in [self._path, *sorted(self._path.rglob("*"))]:
+            try:
+                stat = path.stat()
+            except OSError:
+                continue
+            found.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}".encode(errors="replace"))
+        return found.digest()
+
+    def load(self) -> object:
+        return self._path
+
+    hand_over = load
+
+
+class CodeInput:
+    """A function or class that is passed as a value: its code is its content."""
+
+    __slots__ = ("_digest", "_value")
+
+    def __init__(self, value: Callable[..., object], fingerprints: Fingerprinter) -> None:
+        self._value = value
+        self._digest: bytes = b"code:" + fingerprints.of(value).digest.encode()
+
+    def reference(self) -> bytes:
+        name = f"{self._value.__module__}:{self._value.__qualname__}"
+        return b"code:" + name.encode() + (self._digest if "<lambda>" in name else b"")
+
+    def upstreams(self) -> Iterable[Node]:
+        return ()
+
+    def digest(self) -> bytes:
+        return self._digest
+
+    def load(self) -> object:
+        return self._value
+
+    hand_over = load
+
+
+class ArtifactInput:
+    """An artifact that exists already: of this run, or of another."""
+
+    __slots__ = ("_artifact",)
+
+    def __init__(self, artifact: Artifact[Any]) -> None:
+        self._artifact = artifact
+
+    def reference(self) -> bytes:
+        place, index = self._artifact._place, self._artifact._index
+        if place.external:
+            return _item(b"digest:" + place.output.digest.encode(), index)
+        return _item(output_reference(place.producer, place.output.name), index)
+
+    def upstreams(self) -> Iterable[Node]:
+        return ()
+
+    def digest(self) -> bytes:
+        return _content(self._artifact._place, self._artifact._index)
+
+    def load(self) -> object:
+        return self._artifact.load()
+
+    def hand_over(self) -> object:
+        return self._artifact
+
+
+class FutureInput:
+    """What a submitted call will have made: one output of it, or all."""
+
+    __slots__ = ("_home", "_node", "_output")
+
+    def __init__(self, home: Home, node: Invocation, output: int | None) -> None:
+        self._home, self._node, self._output = home, node, output
+
+    def reference(self) -> bytes:
+        specs = self._node.definition.returns.outputs
+        if self._output is None and len(specs) != 1:
+            return b"all:" + self._node.id.encode()
+        return output_reference(self._node.id, specs[self._output or 0].name)
+
+    def upstreams(self) -> Iterable[Node]:
+        return (self._node,)
+
+    def digest(self) -> bytes:
+        node = self._node
+        if node.shape is not None:
+            return blake2b(repr(_digests(self._found())).encode(), digest_size=SIZE).digest()
+        if self._output is None and len(node.outputs) == 1:
+            return node.outputs[0].digest.encode()
+        if self._output is not None:
+            return node.outputs[self._output].digest.encode()
+        return "+".join(output.digest for output in node.outputs).encode()
+
+    def load(self) -> object:
+        return loaded(self._found())
+
+    def hand_over(self) -> object:
+        return self._found()
+
+    def place(self) -> Place:
+        """Where the one output is, for reading its items. Raises `CallError` if there is not exactly one."""
+        found = self._found()
+        if not isinstance(found, Artifact) or found._index is not None:
+            raise CallError(
+                "a call with several outputs, or none, has no items",
+                self._node.name,
+                "choose one output: future[0]",
+            )
+        return found._place
+
+    def _found(self) -> object:
+        return artifacts_of(self._home, self._node, self._output)
+
+
+class MapInput:
+    """All results of a map, as a list; without the failed ones where the map collects."""
+
+    __slots__ = ("_home", "_node")
+
+    def __init__(self, home: Home, node: MapNode) -> None:
+        self._home, self._node = home, node
+
+    def reference(self) -> bytes:
+        return b"map:" + self._node.id.encode()
+
+    def upstreams(self) -> Iterable[Node]:
+        return (self._node,)
+
+    def digest(self) -> bytes:
+        total = blake2b(digest_size=SIZE)
+        for item in self._items():
+            total.update(FutureInput(self._home, item, None).digest())
+        return total.digest()
+
+    def load(self) -> object:
+        return [FutureInput(self._home, item, None).load() for item in self._items()]
+
+    def hand_over(self) -> object:
+        return MapFuture[Any](self._home, self._node)
+
+    def _items(self) -> list[Invocation]:
+        return [item for item in self._node.items or () if item.status == "completed"]
+
+
+class ItemInput:
+    """Item `index` of something that has items; nothing else of it is read."""
+
+    __slots__ = ("_index", "_place", "_reference")
+
+    def __init__(self, place: Place, index: int, reference: bytes) -> None:
+        self._place, self._index, self._reference = place, index, reference
+
+    def reference(self) -> bytes:
+        return _item(self._reference, self._index)
+
+    def upstreams(self) -> Iterable[Node]:
+        return ()
+
+    def digest(self) -> bytes:
+        return _content(self._place, self._index)
+
+    def load(self) -> object:
+        return self._place.values.load_item(self._place.output, self._place.number, self._index)
+
+    def hand_over(self) -> object:
+        return Artifact[Any](self._place, self._index)
+
+
+class Structure:
+    """A list, tuple, dict or dataclass with handles somewhere inside."""
+
+    __slots__ = ("_build", "_kind", "_parts")
+
+    def __init__(
+        self, kind: str, parts: Sequence[Input], build: Callable[[list[object]], object]
+    ) -> None:
+        self._kind, self._parts, self._build = kind, parts, build
+
+    def reference(self) -> bytes:
+        return self._joined(part.reference() for part in self._parts)
+
+    def upstreams(self) -> Iterable[Node]:
+        return (node for part in self._parts for node in part.upstreams())
+
+    def digest(self) -> bytes:
+        return self._joined(part.digest() for part in self._parts)
+
+    def load(self) -> object:
+        return self._build([part.load() for part in self._parts])
+
+    def hand_over(self) -> object:
+        return self._build([part.hand_over() for part in self._parts])
+
+    def _joined(self, pieces: Iterable[bytes]) -> bytes:
+        total = blake2b(self._kind.encode(), digest_size=SIZE)
+        for piece in pieces:
+            total.update(len(piece).to_bytes(8, "big") + piece)
+        return total.digest()
+
+
+class Intake:
+    """Turns arguments into inputs. One for each run."""
+
+    def __init__(self, codecs: Codecs, fingerprints: Fingerprinter) -> None:
+        self._codecs, self._fingerprints = codecs, fingerprints
+
+    def take(self, value: Any, where: str) -> Input:
+        """Raises `CallError` or `NotSerializable`, which say that the trouble is at `where`."""
+        if type(value) in _SCALAR_SET:
+            return Scalar(value)
+        if isinstance(value, _HANDLES):
+            return self.handle(value)
+        if isinstance(value, Path):
+            return PathInput(value)
+        if isinstance(value, FunctionType | MethodType | BuiltinFunctionType | type):
+            return CodeInput(value, self._fingerprints)
+        try:
+            if _holds_handle(value):
+                return self._structure(value, where)
+            return Plain(value, self._codecs)
+        except RecursionError:
+            raise CycleError(
+                "the value contains itself", where, "pass a value without a cycle in it"
+            ) from None
+        except NotSerializable as error:
+            raise NotSerializable(
+                error.what, f"{where}{': ' + error.to if error.to else ''}", error.do
+            ) from error.__cause__
+
+    def handle(self, value: object) -> Input:
+        if isinstance(value, Artifact):
+            return ArtifactInput(value)
+        if isinstance(value, StepFuture):
+            return FutureInput(value._home, value._node, value._output)
+        if isinstance(value, MapFuture):
+            return MapInput(value._home, value._node)
+        raise TypeError(type(value).__name__)
+
+    def _structure(self, value: Any, where: str) -> Structure:
+        kind = type(value)
+        if kind in (list, tuple):
+            parts = [self.take(item, f"{where}[{i}]") for i, item in enumerate(value)]
+            return Structure(kind.__name__, parts, kind)
+        if kind is dict:
+            keys = list(value)
+            parts = [self.take(item, f"{where}[{key!r}]") for key, item in value.items()]
+            label = "dict" + repr([(type(key).__name__, key) for key in keys])
+            return Structure(label, parts, lambda items: dict(zip(keys, items, strict=True)))
+        names = [f.name for f in fields(value)]
+        parts = [self.take(getattr(value, name), f"{where}.{name}") for name in names]
+        label = f"{kind.__module__}:{kind.__qualname__}{names}"
+        return Structure(label, parts, lambda items: _rebuilt(kind, names, items))
+
+
+def output_reference(producer: str, output: str) -> bytes:
+    """How an artifact of this run is referred to: the same while it is pending and when it is there."""
+    return f"of:{producer}:{output}".encode()
+
+
+def _item(reference: bytes, index: int | None) -> bytes:
+    return reference if index is None else reference + b"#" + str(index).encode()
+
+
+def _content(place: Place, index: int | None) -> bytes:
+    if index is None:
+        return place.output.digest.encode()
+    return place.values.item_digest(place.output, place.number, index)
+
+
+def _digests(result: object) -> object:
+    """The content of a child run's result, as something that can be digested."""
+    if isinstance(result, Artifact):
+        return _content(result._place, result._index)
+    if isinstance(result, tuple | list):
+        return [_digests(item) for item in result]
+    if isinstance(result, dict):
+        return [(key, _digests(item)) for key, item in result.items()]
+    return result
+
+
+def _holds_handle(value: object) -> bool:
+    """Whether a handle is anywhere in the containers that are looked into; others are opaque."""
+    kind = type(value)
+    if kind in (list, tuple):
+        kinds = set(map(type, value))  # type: ignore[call-overload]
+        if kinds <= _SCALAR_SET:
+            return False
+        return any(_is_or_holds(item) for item in value)  # type: ignore[attr-defined]
+    if kind is dict:
+        return any(_is_or_holds(item) for item in value.values())  # type: ignore[attr-defined]
+    if hasattr(kind, "__dataclass_fields__"):
+        return any(_is_or_holds(getattr(value, f.name, None)) for f in fields(value))  # type: ignore[arg-type]
+    return False
+
+
+def _is_or_holds(value: object) -> bool:
+    return isinstance(value, _HANDLES) or _holds_handle(value)
+
+
+def _rebuilt(kind: type, names: Sequence[str], items: Sequence[object]) -> object:
+    """A dataclass with the handles in its fields replaced, its own `__init__` not run a second time."""
+    made: object = object.__new__(kind)
+    for name, item in zip(names, items, strict=True):
+        object.__setattr__(made, name, item)
+    return made

@@ -1,0 +1,202 @@
+"""Begins a run, or takes one up again: the lease, the first events, the driver, and how it all ended.
+
+Both are the same act. A new run has an empty past; a resumed one has its journal, and the body is executed again from
+the top over it.
+"""
+
+import os
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from anabranch import __version__
+from anabranch.engine.artifacts import Artifact
+from anabranch.engine.contexts import TEES
+from anabranch.engine.definitions import PipelineDefinition
+from anabranch.engine.driving import Circumstances, Driver
+from anabranch.engine.admission import admit
+from anabranch.engine.failures import recorded
+from anabranch.engine.fingerprinting import Fingerprinter
+from anabranch.engine.recording import Observer, Recorder
+from anabranch.engine.replaying import Replay
+from anabranch.engine.values import Values
+from anabranch.errors import JournalError, NotSerializable, RunNotResumable
+from anabranch.journal.events import (
+    DriverEnded,
+    DriverStarted,
+    Event,
+    Json,
+    LogWritten,
+    OutcomeDiscarded,
+    RunCreated,
+    RunEnded,
+)
+from anabranch.journal.fold import fold
+from anabranch.journal.interface import RunWriter
+from anabranch.model.ids import RunId, new_run_id
+from anabranch.model.records import RunStatus
+from anabranch.stacks import Stack
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a driver life ended. `error` is the body's exception as it was raised, if it failed."""
+
+    run: RunId
+    status: RunStatus
+    error: BaseException | None = None
+
+
+def launch(
+    pipeline: PipelineDefinition,
+    arguments: Mapping[str, object],
+    entry: Mapping[str, Json],
+    stack: Stack,
+    observers: Sequence[Observer] = (),
+) -> Finished:
+    """Runs a pipeline from the beginning. Raises a `UserMistake` before anything is written, or a `JournalError`."""
+    admit(pipeline, stack.lacks, stack.name)
+    run = new_run_id()
+    values = Values(run, stack.journal, stack.store, stack.codecs)
+    given = {k: v.load() if isinstance(v, Artifact) else v for k, v in arguments.items()}
+    try:
+        outputs, data = values.write([(name, name) for name in given], list(given.values()))
+    except NotSerializable as error:
+        raise NotSerializable(
+            error.what, f"an argument of pipeline {pipeline.name!r}", error.do
+        ) from None
+    created = RunCreated(
+        at=time.time(),
+        run=run,
+        pipeline=pipeline.name,
+        entry=entry,
+        stack=stack.name,
+        tags=pipeline.options.tags,
+        version=__version__,
+        arguments=outputs,
+        data=data,
+    )
+    writer = stack.journal.create(created, _holder(), stack.lease_seconds)
+    for observer in observers:
+        observer(1, created)
+    return _drive(pipeline, arguments, stack, values, writer, Replay(), created, observers)
+
+
+def relaunch(
+    run: RunId, pipeline: PipelineDefinition, stack: Stack, observers: Sequence[Observer] = ()
+) -> Finished:
+    """Takes up a run that is not over, or that failed. Raises `RunNotFound`, `RunNotResumable` or `RunBusy`."""
+    admit(pipeline, stack.lacks, stack.name)
+    writer = stack.journal.acquire(run, _holder(), stack.lease_seconds)
+    try:
+        state = fold(stack.journal.read(run, without=(LogWritten,)))
+        created = state.created
+        if created is None or state.status in ("completed", "cancelled"):
+            raise RunNotResumable(
+                f"run {run} is {state.status}; there is nothing left to do",
+                f"pipeline {state.pipeline!r}",
+                f"look at it: anabranch runs show {run}",
+            )
+        values = Values(run, stack.journal, stack.store, stack.codecs)
+        arguments = {output.name: values.load(output, 1) for output in created.arguments}
+    except BaseException:
+        writer.release()
+        raise
+    replay = Replay(state)
+    return _drive(pipeline, arguments, stack, values, writer, replay, created, observers)
+
+
+def _drive(
+    pipeline: PipelineDefinition,
+    arguments: Mapping[str, object],
+    stack: Stack,
+    values: Values,
+    writer: RunWriter,
+    replay: Replay,
+    created: RunCreated,
+    observers: Sequence[Observer],
+) -> Finished:
+    recorder = Recorder(writer, observers)
+    fingerprints = Fingerprinter()
+    driver = Driver(
+        Circumstances(
+            run=created.run,
+            values=values,
+            recorder=recorder,
+            replay=replay,
+            fingerprints=fingerprints,
+            stack=stack.name,
+            lacks=stack.lacks,
+            started=datetime.fromtimestamp(created.at, UTC),
+            lease_seconds=stack.lease_seconds,
+            chance=_chance,
+        ),
+        pipeline,
+    )
+    recorder.note(*_first_events(replay))
+    TEES.open()
+    try:
+        end = driver.run(arguments)
+        status = _status(pipeline, end.error)
+        failure, data = None, end.data
+        if end.error is not None:
+            failure, data = recorded(end.error, values.codecs)
+        recorder.commit(
+            RunEnded(
+                at=time.time(),
+                status=status,
+                shape=end.shape,
+                outputs=end.outputs,
+                failure=failure,
+                failed=end.failed,
+                data=data,
+            )
+        )
+        return Finished(created.run, status, end.error)
+    except KeyboardInterrupt:
+        recorder.commit(DriverEnded(at=time.time(), reason="interrupted"))
+        return Finished(created.run, "interrupted")
+    finally:
+        TEES.close()
+        _close(recorder)
+
+
+def _first_events(replay: Replay) -> list[Event]:
+    """A new life begins, and what it is to try again has no outcome any more."""
+    now = time.time()
+    life = replay.state.life + 1
+    started = DriverStarted(
+        at=now, life=life, holder=_holder(), python=platform.python_version()
+    )
+    events: list[Event] = [started]
+    for known in replay.to_discard():
+        reason = f"it {known.status}; resume tries again"
+        events.append(OutcomeDiscarded(at=now, invocation=known.invocation, reason=reason))
+    for number, event in enumerate(events, replay.state.events + 1):
+        replay.state.apply(number, event)
+    return events
+
+
+def _status(pipeline: PipelineDefinition, error: BaseException | None) -> RunStatus:
+    if error is None:
+        return "completed"
+    continues = pipeline.options.execution_mode == "CONTINUE_ON_FAILURE"
+    return "completed_with_failures" if continues else "failed"
+
+
+def _close(recorder: Recorder) -> None:
+    """A journal that refuses has been told of already; the lease then runs out by itself."""
+    try:
+        recorder.close()
+    except JournalError:
+        return
+
+
+def _holder() -> str:
+    return f"{platform.node()}:{os.getpid()}"
+
+
+def _chance() -> float:
+    return int.from_bytes(os.urandom(7), "big") / (1 << 56)

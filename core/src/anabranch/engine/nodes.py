@@ -1,0 +1,226 @@
+"""The graph of a run: invocations and maps, as it grows while the body runs.
+
+A node is changed only by the scheduler, under its lock. What a finished node no longer needs (its inputs, who waited
+for it) is let go at once, so that 100,000 finished items are 100,000 small records and nothing more (law L12).
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal, Protocol, TypeAlias
+
+from anabranch.engine.definitions import Definition, StepDefinition
+from anabranch.engine.scopes import Scope
+from anabranch.model.ids import InvocationId
+from anabranch.model.records import Output, Status
+
+State: TypeAlias = Status | Literal["pending", "ready", "running"]
+DoneCallback: TypeAlias = "Callable[[Node], None]"
+
+
+class Input(Protocol):
+    """One argument of a call: a plain value, a handle, or a structure of both."""
+
+    def reference(self) -> bytes:
+        """Its part in the identity; known at the call."""
+        ...
+
+    def upstreams(self) -> "Iterable[Node]":
+        """What must be done before it can be loaded."""
+        ...
+
+    def digest(self) -> bytes:
+        """Of its content; asked once all upstreams are done."""
+        ...
+
+    def load(self) -> object:
+        """The value for the step, which may do with it as it likes."""
+        ...
+
+    def hand_over(self) -> object:
+        """What the body of a child pipeline is given: artifacts stay references."""
+        ...
+
+
+class Collection(Protocol):
+    """An argument of `map`: what it fans out over. `length` and `item` are asked once all upstreams are done."""
+
+    def reference(self) -> bytes: ...
+
+    def upstreams(self) -> "Iterable[Node]": ...
+
+    def length(self) -> int: ...
+
+    def item(self, index: int) -> Input: ...
+
+
+class Gate:
+    """Lets `limit` invocations in at once; the others queue. Used under the scheduler's lock."""
+
+    __slots__ = ("_inside", "_limit", "_queue")
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._inside = limit, 0
+        self._queue: deque[Invocation] = deque()
+
+    def enter(self, invocation: "Invocation") -> bool:
+        """Whether it may go on now; otherwise a later `leave` gives it."""
+        if self._inside < self._limit:
+            self._inside += 1
+            return True
+        self._queue.append(invocation)
+        return False
+
+    def leave(self) -> "Invocation | None":
+        """One has ended: the next one in line, which is now inside, or `None`."""
+        if self._queue:
+            return self._queue.popleft()
+        self._inside -= 1
+        return None
+
+
+class Node:
+    """Something that will be done: `dependents` and `callbacks` are `None` once it is.
+
+    `waiting` counts the upstreams that are not done, `cause` is the first of them that failed, and `observed` tells
+    whether the body has been shown how the node ended.
+    """
+
+    __slots__ = (
+        "callbacks",
+        "cause",
+        "dependents",
+        "error",
+        "id",
+        "label",
+        "observed",
+        "scope",
+        "status",
+        "waiting",
+    )
+
+    def __init__(self, id: InvocationId, scope: Scope, label: str) -> None:
+        self.id, self.scope, self.label = id, scope, label
+        self.cause: Node | None = None
+        self.status: State = "pending"
+        self.waiting = 0
+        self.dependents: list[Node] | None = []
+        self.callbacks: list[DoneCallback] | None = []
+        self.error: BaseException | None = None
+        self.observed = False
+
+    @property
+    def done(self) -> bool:
+        return self.dependents is None
+
+    @property
+    def name(self) -> str:
+        """For people: `train`, `train_2`, `train[17]`. Nothing looks it up."""
+        return self.label
+
+    @property
+    def origin(self) -> "Node":
+        """The failure that is to blame for this one: itself, unless it was skipped for another's."""
+        node = self
+        while node.cause is not None:
+            node = node.cause
+        return node
+
+    def note_upstream(self, upstream: "Node") -> None:
+        """An upstream is done; if it failed, this node can only be skipped."""
+        if upstream.error is not None and self.cause is None:
+            self.cause = upstream
+
+
+class Invocation(Node):
+    """One call of one step, or of one child pipeline."""
+
+    __slots__ = (
+        "attempt",
+        "cancelling",
+        "definition",
+        "gates_passed",
+        "index",
+        "inputs",
+        "map",
+        "not_before",
+        "number",
+        "outputs",
+        "shape",
+    )
+
+    def __init__(
+        self,
+        id: InvocationId,
+        scope: Scope,
+        definition: Definition,
+        inputs: Mapping[str, Input],
+        label: str = "",
+        map: "MapNode | None" = None,
+        index: int = 0,
+    ) -> None:
+        super().__init__(id, scope, label)
+        self.definition = definition
+        self.inputs: Mapping[str, Input] | None = inputs
+        self.map, self.index = map, index
+        self.gates_passed = 0
+        self.attempt = 1
+        self.not_before = 0.0
+        self.cancelling = False
+        self.outputs: tuple[Output, ...] = ()
+        self.number = 0
+        self.shape: object = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.map.label}[{self.index}]" if self.map is not None else self.label
+
+    def upstreams(self) -> "Iterable[Node]":
+        """What its inputs wait for."""
+        return (node for value in (self.inputs or {}).values() for node in value.upstreams())
+
+
+class MapNode(Node):
+    """A fan-out. It has items once its collections are known, and is done when all of them are.
+
+    `expansion` is done when there are items: a map over this map waits for that, and not for the items' ends.
+    """
+
+    __slots__ = (
+        "collect",
+        "collections",
+        "definition",
+        "expansion",
+        "gate",
+        "items",
+        "items_known",
+        "product",
+        "shared",
+        "unfinished",
+        "user_named",
+    )
+
+    def __init__(
+        self,
+        id: InvocationId,
+        scope: Scope,
+        definition: StepDefinition,
+        collections: Mapping[str, Collection],
+        shared: Mapping[str, Input],
+        *,
+        label: str,
+        product: bool,
+        collect: bool,
+    ) -> None:
+        super().__init__(id, scope, label)
+        self.definition, self.collections, self.shared = definition, collections, shared
+        self.product, self.collect = product, collect
+        self.items: Sequence[Invocation] | None = None
+        self.expansion = Node(InvocationId(f"{id}*"), scope, label)
+        self.unfinished = 0
+        self.gate: Gate | None = None
+        self.items_known = self.user_named = False
+
+    def first_failure(self) -> Invocation | None:
+        """The failed item with the lowest index, unless failures are collected."""
+        failed = (item for item in self.items or () if item.error is not None)
+        return None if self.collect else next(failed, None)

@@ -1,0 +1,110 @@
+"""One writer for a run, fed by many threads.
+
+Whoever has something to record puts it in the buffer. If nobody is writing, that thread writes all that the buffer
+holds in one transaction and tells those concerned; if somebody is, that one will take it along. So a lone sequential
+step pays for one commit and no change of threads, and a thousand that end at once share a few commits. What is noted
+(rather than committed) waits for the next commit or for the clock's next tick. Nothing is told before it is durable.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+
+from anabranch.errors import JournalError, LeaseLost
+from anabranch.journal.events import Event
+from anabranch.journal.interface import RunWriter
+
+Told = Callable[[int], None]
+Observer = Callable[[int, Event], None]
+
+
+class Recorder:
+    """Feeds a `RunWriter`. Once a write has failed, `failure` says why, and nothing more is written."""
+
+    def __init__(self, writer: RunWriter, observers: Sequence[Observer] = ()) -> None:
+        self._writer = writer
+        self._observers = tuple(observers)
+        self._buffer: list[Event] = []
+        self._told: list[tuple[int, Told]] = []
+        self._buffer_lock = threading.Lock()
+        self._writing = threading.Lock()
+        self.failure: JournalError | None = None
+        self.on_failure: Callable[[], None] = lambda: None
+
+    def note(self, *events: Event) -> None:
+        """Written with the next commit."""
+        with self._buffer_lock:
+            self._buffer.extend(events)
+
+    def record(self, events: Sequence[Event], told: Told) -> None:
+        """Written soon; `told` is then called with the number of the last event, by whichever thread wrote it.
+
+        After a failed write `told` is never called.
+        """
+        with self._buffer_lock:
+            self._buffer.extend(events)
+            self._told.append((len(self._buffer) - 1, told))
+        self.flush()
+
+    def commit(self, *events: Event) -> int:
+        """Written when this returns: the number of the last event. Raises the `JournalError` of a failed write."""
+        number = 0
+        written = threading.Lock()
+        written.acquire()
+
+        def told(last: int) -> None:
+            nonlocal number
+            number = last
+            written.release()
+
+        self.record(events, told)
+        while not written.acquire(timeout=0.5):
+            if self.failure is not None:
+                raise self.failure
+            self.flush()
+        return number
+
+    def flush(self) -> None:
+        """Writes what is in the buffer unless another thread is at it already."""
+        while self._buffer and self.failure is None and self._writing.acquire(blocking=False):
+            try:
+                self._write()
+            finally:
+                self._writing.release()
+
+    def renew(self) -> None:
+        """Keeps the lease. A lost one is the end of this writer."""
+        with self._writing:
+            try:
+                self._writer.renew()
+            except LeaseLost as error:
+                self._fail(error)
+            except JournalError:
+                return  # the next tick tries again; only the lease's end is final
+
+    def close(self) -> None:
+        """Writes what is left and gives the lease back."""
+        self.flush()
+        with self._writing:
+            if self.failure is None:
+                self._writer.release()
+
+    def _write(self) -> None:
+        with self._buffer_lock:
+            events, self._buffer = self._buffer, []
+            told, self._told = self._told, []
+        if not events:
+            return
+        try:
+            first = self._writer.append(events)
+        except JournalError as error:
+            self._fail(error)
+            return
+        for observer in self._observers:
+            for place, event in enumerate(events):
+                observer(first + place, event)
+        for place, tell in told:
+            tell(first + place)
+
+    def _fail(self, error: JournalError) -> None:
+        self.failure = error
+        self.on_failure()

@@ -1,0 +1,61 @@
+"""What earlier lives of a run have recorded, and whether it still holds (laws L3 and L8)."""
+
+from dataclasses import dataclass, field
+
+from anabranch.engine.fingerprinting import Fingerprint, difference
+from anabranch.journal.fold import InvocationState, RunState
+from anabranch.model.ids import InvocationId
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """On a call that is about to start. `reuse` is the outcome that stands in for it; `reason` says why another does not."""
+
+    reuse: InvocationState | None = None
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Replay:
+    """A run's state at the end of its last life; empty for a new run."""
+
+    state: RunState = field(default_factory=RunState)
+
+    def known(self, id: InvocationId) -> InvocationState | None:
+        return self.state.invocations.get(id)
+
+    def judge(self, id: InvocationId, inputs: str, code: Fingerprint) -> Verdict:
+        """The three questions: the same identity, the same inputs, the same code?"""
+        known = self.state.invocations.get(id)
+        if known is None or not known.has_outcome:
+            return Verdict()
+        if known.inputs != inputs:
+            return Verdict(reason="its inputs have changed")
+        if known.code != code.digest:
+            changes = difference(self.state.codes.get(known.code, {}), code.parts)
+            return Verdict(reason="its code has changed: " + "; ".join(changes[:8]))
+        return Verdict(reuse=known)
+
+    def order(self, watch: InvocationId) -> list[InvocationId]:
+        """Who was handed to the body, and when: the recorded order of a watch."""
+        return list(self.state.observed.get(watch, ()))
+
+    def drawn(self, scope: InvocationId, kind: str, index: int) -> float | str | None:
+        return self.state.drawn.get((scope, kind, index))
+
+    def to_discard(self) -> list[InvocationState]:
+        """The outcomes that a resume tries again: unhandled failures, and what was skipped or cancelled for them.
+
+        A failure that the body has handled is part of the run's history and stays.
+        """
+        again: dict[InvocationId, InvocationState] = {}
+        waiting = list(self.state.failed)
+        while waiting:
+            known = self.known(waiting.pop())
+            if known is not None and known.has_outcome and known.invocation not in again:
+                again[known.invocation] = known
+                waiting.extend(known.failed)
+        for known in self.state.invocations.values():
+            if known.has_outcome and known.status in ("skipped", "cancelled"):
+                again[known.invocation] = known
+        return list(again.values())

@@ -1,0 +1,336 @@
+"""Decides what may run, and keeps the graph: the one owner of its state.
+
+A call waits until all that it depends on is done; then its recorded outcome is judged, its gates are passed, and it is
+dispatched. When its new outcome is durable it is *settled*, which sets off those that waited for it. The lock guards
+the graph alone: no user code, no journal and no store is touched under it. Chains of thousands of ready calls are
+walked with a work list, not by recursion.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from anabranch.engine.definitions import StepDefinition
+from anabranch.engine.nodes import Gate, Invocation, MapNode, Node
+from anabranch.engine.scopes import Scope
+from anabranch.errors import AnabranchError, Cancelled, DuplicateId, UpstreamFailed
+from anabranch.model.ids import InvocationId
+from anabranch.model.records import Output, Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an invocation ended, in memory. `number` is the event that records it, 0 if none does."""
+
+    status: Status
+    number: int = 0
+    outputs: tuple[Output, ...] = ()
+    shape: object = None
+    error: BaseException | None = None
+
+
+class Scheduler:
+    """`start` is given what may run now, `expand` a map whose collections are known, `skip` what cannot run any more.
+
+    `start(invocation, front)` may settle it at once; it is called without the lock.
+    """
+
+    def __init__(
+        self,
+        *,
+        start: Callable[[Invocation, bool], None],
+        expand: Callable[[MapNode], None],
+        skip: Callable[[Invocation, Node], None],
+        run_limit: int | None,
+    ) -> None:
+        self._start, self._expand, self._skip = start, expand, skip
+        self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
+        self._gate = Gate(run_limit) if run_limit else None
+        self.nodes: dict[InvocationId, Node] = {}
+        self._releasing = threading.local()
+
+    @property
+    def gated(self) -> bool:
+        """Whether the run limits how many calls run at once."""
+        return self._gate is not None
+
+    # --- growing -----------------------------------------------------------------------------------------------
+
+    def add(self, node: Node, upstreams: Sequence[Node]) -> bool:
+        """Puts a node into the graph. Returns whether nothing holds it back; then the caller must `release` it."""
+        with self._lock:
+            if node.id in self.nodes:
+                raise DuplicateId(
+                    "two calls have the same identity",
+                    f"{node.id} in run {node.scope.run}",
+                    "give them different id= arguments",
+                )
+            self.nodes[node.id] = node
+            self._grow(node.scope)
+            if isinstance(node, MapNode):
+                self._grow(node.scope)
+            for upstream in upstreams:
+                self._attach(node, upstream)
+            return node.waiting == 0
+
+    def add_items(
+        self, node: MapNode, items: Sequence[Invocation], failure: BaseException | None = None
+    ) -> list[Node]:
+        """Gives a map its items; none, and why, if it cannot have any.
+
+        Returns the items that nothing holds back, or the map itself if it is empty.
+        """
+        free: list[Node] = []
+        with self._lock:
+            node.items = items
+            node.unfinished = len(items)
+            for item in items:
+                self.nodes[item.id] = item
+                self._grow(item.scope)
+                for upstream in item.upstreams():
+                    self._attach(item, upstream)
+                if item.waiting == 0:
+                    free.append(item)
+        node.expansion.observed = True
+        node.expansion.cause = node.cause
+        status: Status = "completed" if failure is None else "failed"
+        self.settle(node.expansion, Outcome(status=status, error=failure))
+        return free if items else [node]
+
+    @staticmethod
+    def _attach(node: Node, upstream: Node) -> None:
+        if upstream.dependents is None:
+            node.note_upstream(upstream)
+        else:
+            upstream.dependents.append(node)
+            node.waiting += 1
+
+    def release(self, nodes: Sequence[Node], front: bool = False) -> None:
+        """Takes nodes that nothing holds back as far as they go.
+
+        A node that is settled at once sets off others; those are added to the list of the call that is at work in
+        this thread already, so that a chain of any length needs no deep stack.
+        """
+        outer: list[tuple[Node, bool]] | None = getattr(self._releasing, "work", None)
+        if outer is not None:
+            outer.extend((node, front) for node in reversed(nodes))
+            return
+        work = [(node, front) for node in reversed(nodes)]
+        self._releasing.work = work
+        try:
+            while work:
+                self._release(*work.pop())
+        finally:
+            self._releasing.work = None
+
+    def _release(self, node: Node, front: bool) -> None:
+        if isinstance(node, MapNode):
+            self._release_map(node)
+        elif isinstance(node, Invocation) and not node.done and self._passes(node):
+            self._start(node, front)
+
+    def _release_map(self, node: MapNode) -> None:
+        if node.items is not None:
+            self._finish_map(node)
+        elif node.cause is not None:
+            error = upstream_failed(node.label, node.cause)
+            self._abandon_map(node, Outcome(status="skipped", error=error))
+        elif is_stopping(node.scope):
+            self._abandon_map(node, dropped(node.label))
+        else:
+            try:
+                self._expand(node)
+            except AnabranchError as error:
+                self._abandon_map(node, Outcome(status="failed", error=error))
+
+    def _finish_map(self, node: MapNode) -> None:
+        failed = node.first_failure()
+        if failed is None:
+            self.settle(node, Outcome(status="completed"))
+        else:
+            node.cause = failed
+            self.settle(node, Outcome(status="failed", error=failed.error))
+
+    def _abandon_map(self, node: MapNode, outcome: Outcome) -> None:
+        self.add_items(node, (), outcome.error)
+        self.settle(node, outcome)
+
+    def _passes(self, node: Invocation) -> bool:
+        if node.cause is not None:
+            self._skip(node, node.cause)
+            return False
+        if is_stopping(node.scope):
+            self.settle(node, dropped(node.name))
+            return False
+        return self.enter(node)
+
+    def enter(self, node: Invocation) -> bool:
+        """Through the gates of its map and of the run; False if it queues there."""
+        with self._lock:
+            return self._enter(node, self._gates(node))
+
+    def _enter(self, node: Invocation, gates: Sequence[Gate]) -> bool:
+        for place, gate in enumerate(gates):
+            node.gates_passed = place
+            if not gate.enter(node):
+                return False
+        node.gates_passed = len(gates)
+        return True
+
+    def _gates(self, node: Invocation) -> list[Gate]:
+        own = node.map.gate if node.map is not None else None
+        whole = self._gate if isinstance(node.definition, StepDefinition) else None
+        return [gate for gate in (own, whole) if gate is not None]
+
+    # --- ending ------------------------------------------------------------------------------------------------
+
+    def settle(self, node: Node, outcome: Outcome) -> None:
+        """A node is done: those that waited for it are set off. Called once its outcome is durable."""
+        with self._lock:
+            if node.done:
+                return
+            free = self._finish(node, outcome)
+            callbacks, node.callbacks = node.callbacks, None
+            entered = self._leave(node) if isinstance(node, Invocation) else []
+        for callback in callbacks or ():
+            callback(node)
+        for invocation in entered:
+            self._go_on(invocation)
+        if free:
+            self.release(free, front=True)
+        with self._lock:
+            self._shrink(node.scope)
+
+    def _finish(self, node: Node, outcome: Outcome) -> list[Node]:
+        node.status, node.error = outcome.status, outcome.error
+        if isinstance(node, Invocation):
+            node.number, node.outputs = outcome.number, outcome.outputs
+            node.shape, node.inputs = outcome.shape, None
+        if outcome.error is not None and not node.observed:
+            node.scope.failures[node.id] = outcome.error
+        dependents, node.dependents = node.dependents or [], None
+        free = []
+        for dependent in dependents:
+            dependent.waiting -= 1
+            dependent.note_upstream(node)
+            if dependent.waiting == 0:
+                free.append(dependent)
+        if isinstance(node, Invocation) and node.map is not None:
+            free.extend(self._item_done(node.map))
+        return free
+
+    def _item_done(self, whole: MapNode) -> list[Node]:
+        whole.unfinished -= 1
+        return [] if whole.unfinished else [whole]
+
+    def _leave(self, node: Invocation) -> list[Invocation]:
+        gates = self._gates(node)[: node.gates_passed]
+        return [found for gate in gates if (found := gate.leave()) is not None]
+
+    def _go_on(self, node: Invocation) -> None:
+        """It was let in by the gate at which it queued; the gates behind that one remain."""
+        with self._lock:
+            gates = self._gates(node)
+            place = node.gates_passed + 1
+            for number in range(place, len(gates)):
+                node.gates_passed = number
+                if not gates[number].enter(node):
+                    return
+            node.gates_passed = len(gates)
+        if is_stopping(node.scope):
+            self.settle(node, dropped(node.name))
+        else:
+            self._start(node, True)
+
+    # --- waiting -----------------------------------------------------------------------------------------------
+
+    def when_done(self, node: Node, callback: Callable[[Node], None]) -> bool:
+        """Registers a callback; False if the node is done already."""
+        with self._lock:
+            if node.callbacks is None:
+                return False
+            node.callbacks.append(callback)
+            return True
+
+    def wait_idle(self, scope: Scope, timeout: float) -> bool:
+        """Whether the scope and its children have nothing unfinished; waits up to `timeout` seconds for it."""
+        with self._idle:
+            return self._idle.wait_for(lambda: scope.unfinished == 0, timeout)
+
+    def observe(self, node: Node) -> None:
+        """The body has seen how it ended; so it has seen what made it end so."""
+        with self._lock:
+            waiting = [node]
+            while waiting:
+                seen = waiting.pop()
+                seen.observed = True
+                seen.scope.failures.pop(seen.id, None)
+                if seen.cause is not None and not seen.cause.observed:
+                    waiting.append(seen.cause)
+                if isinstance(seen, MapNode):
+                    waiting.extend(item for item in seen.items or () if item.error is not None)
+
+    def failed_in(self, scope: Scope) -> list[Node]:
+        """The nodes of a body that failed, handled or not."""
+        with self._lock:
+            return [n for n in self.nodes.values() if n.scope is scope and n.error is not None]
+
+    def running_in(self, scope: Scope) -> list[Node]:
+        """The calls of a body and its children that are running."""
+        with self._lock:
+            found = [node for node in self.nodes.values() if node.status == "running"]
+        return [node for node in found if _is_within(node.scope, scope)]
+
+    def _grow(self, scope: Scope) -> None:
+        here: Scope | None = scope
+        while here is not None:
+            here.unfinished += 1
+            here = here.parent
+
+    def _shrink(self, scope: Scope) -> None:
+        here: Scope | None = scope
+        while here is not None:
+            here.unfinished -= 1
+            if here.unfinished == 0:
+                self._idle.notify_all()
+            here = here.parent
+
+
+def _is_within(scope: Scope | None, outer: Scope) -> bool:
+    while scope is not None and scope is not outer:
+        scope = scope.parent
+    return scope is outer
+
+
+def is_stopping(scope: Scope) -> bool:
+    """Whether nothing new starts in this scope any more."""
+    here: Scope | None = scope
+    while here is not None:
+        if here.stopping:
+            return True
+        here = here.parent
+    return False
+
+
+def dropped(name: str) -> Outcome:
+    """For a call that never started because its run stops: it has no recorded outcome."""
+    return Outcome(
+        status="cancelled",
+        error=Cancelled(
+            "the call was not started, since its run is stopping", name, "resume the run"
+        ),
+    )
+
+
+def upstream_failed(name: str, cause: Node) -> UpstreamFailed:
+    """The failure of a call that was skipped; its cause is the failure that is to blame."""
+    origin = cause.origin
+    error = UpstreamFailed(
+        f"{name} was skipped: {type(origin.error).__name__}: {origin.error}",
+        f"it depends on {origin.name}, which failed",
+        "mend that one, and resume the run",
+    )
+    error.__cause__ = origin.error
+    return error

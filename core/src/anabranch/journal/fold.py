@@ -1,0 +1,263 @@
+"""From events to the state of a run: a pure function, and the only reader of what events mean.
+
+`fold` takes a run's events from the first and gives its `RunState`; `RunState.apply` adds one more, for whoever
+follows a run that is going on. Values stay where they are: the state has their digests and the number of the event
+that carries their bytes. An outcome for an invocation that has one already contradicts law L1 and is refused.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from anabranch.errors import JournalCorrupt
+from anabranch.journal.events import (
+    AttemptEnded,
+    AttemptStarted,
+    CodeSeen,
+    CompletionObserved,
+    DriverEnded,
+    DriverStarted,
+    Event,
+    InvocationCreated,
+    Json,
+    MapExpanded,
+    MetadataLogged,
+    OutcomeDiscarded,
+    OutcomeRecorded,
+    OutcomeReused,
+    RunCreated,
+    RunEnded,
+    ValueDrawn,
+)
+from anabranch.model.ids import InvocationId, RunId
+from anabranch.model.records import Failure, Output, RunStatus, Status
+
+
+@dataclass(slots=True, kw_only=True)
+class InvocationState:
+    """What is known of one invocation. `outcome_number` is the event that holds its small outputs, 0 if none."""
+
+    invocation: InvocationId
+    step: str
+    display: str
+    scope: InvocationId
+    pipeline: bool
+    map: InvocationId | None
+    after: tuple[InvocationId, ...]
+    tags: tuple[str, ...] = ()
+    status: Status | Literal["pending", "running", "retrying"] = "pending"
+    attempts: int = 0
+    started_at: float = 0.0
+    ended_at: float = 0.0
+    inputs: str = ""
+    code: str = ""
+    outputs: tuple[Output, ...] = ()
+    shape: Json = None
+    failure: Failure | None = None
+    cause: InvocationId | None = None
+    failed: tuple[InvocationId, ...] = ()
+    seconds: float = 0.0
+    outcome_number: int = 0
+    retry_at: float = 0.0
+    reused_in_life: int = 0
+    discarded: str = ""
+
+    @property
+    def has_outcome(self) -> bool:
+        return self.outcome_number > 0
+
+
+@dataclass(slots=True, kw_only=True)
+class MapState:
+    """A map: how many items it has, and how many have ended."""
+
+    map: InvocationId
+    step: str
+    display: str
+    scope: InvocationId
+    after: tuple[InvocationId, ...]
+    count: int
+
+
+@dataclass(slots=True)
+class RunState:
+    """The state of a run. Only `apply` changes it."""
+
+    run: RunId = RunId("")
+    pipeline: str = ""
+    created: RunCreated | None = None
+    status: RunStatus = "running"
+    life: int = 0
+    holder: str = ""
+    ended_at: float = 0.0
+    failure: Failure | None = None
+    failed: tuple[InvocationId, ...] = ()
+    shape: Json = None
+    outputs: tuple[Output, ...] = ()
+    end_number: int = 0
+    events: int = 0
+    invocations: dict[InvocationId, InvocationState] = field(default_factory=dict)
+    maps: dict[InvocationId, MapState] = field(default_factory=dict)
+    codes: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    observed: dict[InvocationId, list[InvocationId]] = field(default_factory=dict)
+    drawn: dict[tuple[InvocationId, str, int], float | str] = field(default_factory=dict)
+    metadata: dict[InvocationId | None, dict[str, Json]] = field(default_factory=dict)
+
+    def apply(self, number: int, event: Event) -> None:
+        """Adds event `number` (from 1)."""
+        self.events = number
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            handler(self, number, event)
+
+    def known(self, invocation: InvocationId) -> InvocationState:
+        state = self.invocations.get(invocation)
+        if state is None:
+            raise JournalCorrupt(
+                f"an event speaks of invocation {invocation}, which was never created",
+                f"run {self.run}",
+                "restore the journal from a copy",
+            )
+        return state
+
+    def counts(self) -> dict[str, int]:
+        """How many invocations are in each status."""
+        totals: dict[str, int] = {}
+        for state in self.invocations.values():
+            totals[state.status] = totals.get(state.status, 0) + 1
+        return totals
+
+
+def fold(events: Iterable[tuple[int, Event]]) -> RunState:
+    """The state that numbered events add up to."""
+    state = RunState()
+    for number, event in events:
+        state.apply(number, event)
+    return state
+
+
+def _run_created(state: RunState, number: int, event: RunCreated) -> None:
+    state.run, state.pipeline, state.created = event.run, event.pipeline, event
+
+
+def _driver_started(state: RunState, number: int, event: DriverStarted) -> None:
+    """A new life: what was under way is not any more, and the run is not over."""
+    state.life, state.holder, state.status = event.life, event.holder, "running"
+    state.failure, state.failed, state.end_number = None, (), 0
+    for invocation in state.invocations.values():
+        if invocation.status == "running":
+            invocation.status = "pending"
+
+
+def _driver_ended(state: RunState, number: int, event: DriverEnded) -> None:
+    state.status, state.ended_at = "interrupted", event.at
+
+
+def _run_ended(state: RunState, number: int, event: RunEnded) -> None:
+    state.status, state.ended_at, state.end_number = event.status, event.at, number
+    state.failure, state.failed = event.failure, event.failed
+    state.shape, state.outputs = event.shape, event.outputs
+
+
+def _invocation_created(state: RunState, number: int, event: InvocationCreated) -> None:
+    """Once for each identity; a later life may give it another display id."""
+    known = state.invocations.get(event.invocation)
+    if known is not None:
+        known.display, known.after = event.display, event.after
+        return
+    state.invocations[event.invocation] = InvocationState(
+        invocation=event.invocation,
+        step=event.step,
+        display=event.display,
+        scope=event.scope,
+        pipeline=event.pipeline,
+        map=event.map,
+        after=event.after,
+        tags=event.tags,
+    )
+
+
+def _map_expanded(state: RunState, number: int, event: MapExpanded) -> None:
+    state.maps[event.map] = MapState(
+        map=event.map,
+        step=event.step,
+        display=event.display,
+        scope=event.scope,
+        after=event.after,
+        count=event.count,
+    )
+
+
+def _attempt_started(state: RunState, number: int, event: AttemptStarted) -> None:
+    known = state.known(event.invocation)
+    known.status, known.attempts, known.started_at = "running", event.attempt, event.at
+
+
+def _attempt_ended(state: RunState, number: int, event: AttemptEnded) -> None:
+    known = state.known(event.invocation)
+    known.status, known.attempts, known.retry_at = "retrying", event.attempt, event.retry_at
+    known.failure = event.failure
+
+
+def _outcome_recorded(state: RunState, number: int, event: OutcomeRecorded) -> None:
+    known = state.known(event.invocation)
+    if known.has_outcome:
+        raise JournalCorrupt(
+            f"invocation {known.display} has two outcomes, the second at event {number}",
+            f"run {state.run}",
+            "restore the journal from a copy, and report this: it must not happen",
+        )
+    known.status, known.attempts, known.ended_at = event.status, event.attempt, event.at
+    known.inputs, known.code, known.outputs = event.inputs, event.code, event.outputs
+    known.shape, known.failure, known.cause = event.shape, event.failure, event.cause
+    known.failed, known.seconds, known.outcome_number = event.failed, event.seconds, number
+
+
+def _outcome_reused(state: RunState, number: int, event: OutcomeReused) -> None:
+    state.known(event.invocation).reused_in_life = state.life
+
+
+def _outcome_discarded(state: RunState, number: int, event: OutcomeDiscarded) -> None:
+    known = state.known(event.invocation)
+    known.status, known.outcome_number, known.attempts = "pending", 0, 0
+    known.outputs, known.failure, known.cause, known.shape = (), None, None, None
+    known.discarded = event.reason
+
+
+def _code_seen(state: RunState, number: int, event: CodeSeen) -> None:
+    state.codes[event.code] = event.parts
+
+
+def _completion_observed(state: RunState, number: int, event: CompletionObserved) -> None:
+    order = state.observed.setdefault(event.watch, [])
+    del order[event.index :]
+    order.append(event.invocation)
+
+
+def _value_drawn(state: RunState, number: int, event: ValueDrawn) -> None:
+    state.drawn[event.scope, event.kind, event.index] = event.value
+
+
+def _metadata_logged(state: RunState, number: int, event: MetadataLogged) -> None:
+    state.metadata.setdefault(event.invocation, {}).update(event.values)
+
+
+_HANDLERS: dict[type[Event], Callable[[RunState, int, Any], None]] = {
+    RunCreated: _run_created,
+    DriverStarted: _driver_started,
+    DriverEnded: _driver_ended,
+    RunEnded: _run_ended,
+    InvocationCreated: _invocation_created,
+    MapExpanded: _map_expanded,
+    AttemptStarted: _attempt_started,
+    AttemptEnded: _attempt_ended,
+    OutcomeRecorded: _outcome_recorded,
+    OutcomeReused: _outcome_reused,
+    OutcomeDiscarded: _outcome_discarded,
+    CodeSeen: _code_seen,
+    CompletionObserved: _completion_observed,
+    ValueDrawn: _value_drawn,
+    MetadataLogged: _metadata_logged,
+}
+
+

@@ -1,0 +1,96 @@
+"""What every home of the journal promises. Each home passes the same tests.
+
+A run has one writer at a time. The right to write is a *lease*: it belongs to a holder until a moment, and it has a
+number, the epoch, that grows with every change of hands. A write names the epoch that it was begun under and fails
+once a later one exists (law L4), so that a driver which was thought dead can do no harm when it wakes.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from anabranch.journal.events import Event, RunCreated
+from anabranch.model.ids import RunId
+from anabranch.model.records import RunStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """`until` is in unix seconds by the clock of the machine that keeps the journal. `epoch` counts from 1."""
+
+    holder: str
+    epoch: int
+    until: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """A line of `anabranch runs ls`. `lease` is `None` once no driver claims the run."""
+
+    run: RunId
+    pipeline: str
+    created: float
+    status: RunStatus
+    ended: float | None
+    events: int
+    lease: Lease | None
+
+
+class RunWriter(Protocol):
+    """The right to add to one run. Only its holder has one."""
+
+    @property
+    def epoch(self) -> int: ...
+
+    def append(self, events: Sequence[Event]) -> int:
+        """Adds all of them or none; they outlive this process once it returns.
+
+        Returns the number of the first, counting a run's events from 1. Raises `LeaseLost` if the lease has changed
+        hands, `JournalError` if the journal's home refuses (no space left, read-only).
+        """
+        ...
+
+    def renew(self) -> None:
+        """Keeps the lease for another while. Raises `LeaseLost`."""
+        ...
+
+    def release(self) -> None:
+        """Gives the lease back; does nothing if it is already lost."""
+        ...
+
+
+class Journal(Protocol):
+    """A place that keeps the events of many runs."""
+
+    def create(self, created: RunCreated, holder: str, ttl_seconds: float) -> RunWriter:
+        """A new run with its first event, held by `holder`."""
+        ...
+
+    def acquire(self, run: RunId, holder: str, ttl_seconds: float) -> RunWriter:
+        """The lease of an existing run. Raises `RunNotFound`, or `RunBusy` while another holder's lease lasts."""
+        ...
+
+    def read(
+        self, run: RunId, after: int = 0, without: Collection[type[Event]] = ()
+    ) -> Iterator[tuple[int, Event]]:
+        """Events with their numbers, in order, from the one after `after`; kinds in `without` are passed over.
+
+        Raises `RunNotFound`, `JournalCorrupt` or `JournalVersion`.
+        """
+        ...
+
+    def data(self, run: RunId, number: int) -> bytes:
+        """The data of one event. Raises `JournalCorrupt` if it is not there."""
+        ...
+
+    def find(self, prefix: str) -> RunId:
+        """The one run whose id begins with `prefix`. Raises `RunNotFound`; `"latest"` is the newest run."""
+        ...
+
+    def summary(self, run: RunId) -> RunSummary: ...
+
+    def runs(self, limit: int = 50) -> Sequence[RunSummary]:
+        """Newest first."""
+        ...
+
+    def close(self) -> None: ...
