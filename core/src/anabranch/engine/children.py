@@ -10,7 +10,7 @@ from collections.abc import Callable
 from anabranch.engine.bodies import Bodies
 from anabranch.engine.definitions import PipelineDefinition
 from anabranch.engine.failures import recorded
-from anabranch.engine.fingerprinting import Fingerprinter
+from anabranch.engine.fingerprints import Fingerprinter
 from anabranch.engine.identity import content
 from anabranch.engine.nodes import Invocation, Node
 from anabranch.engine.recording import Recorder

@@ -14,7 +14,7 @@ from typing import Protocol, TextIO
 from anabranch.engine.nodes import Invocation
 from anabranch.engine.scopes import Scope
 from anabranch.errors import CallError, RunStopping
-from anabranch.journal.events import Event, Json, LogWritten, MetadataLogged
+from anabranch.journal.events import AttemptStarted, Event, Json, LogWritten, MetadataLogged
 from anabranch.model.ids import InvocationId, RunId
 
 _LOG_CHUNK = 32 * 1024
@@ -27,6 +27,8 @@ class StepRun:
     invocation: Invocation
     note: Callable[[Event], None]
     captures: bool = True
+    started_at: float = 0.0
+    announced: bool = False
     lines: list[str] = field(default_factory=list)
     size: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -40,8 +42,25 @@ class StepRun:
             for event in self.taken():
                 self.note(event)
 
+    def show(self) -> None:
+        """Tells those who follow the run that this attempt is going on, and what it has printed.
+
+        Called by the clock: an attempt that ends within one tick is told by its outcome alone.
+        """
+        if not self.announced:
+            self.announced = True
+            node = self.invocation
+            self.note(
+                AttemptStarted(at=self.started_at, invocation=node.id, attempt=node.attempt)
+            )
+        if self.size:
+            for event in self.taken():
+                self.note(event)
+
     def taken(self) -> list[Event]:
         """The events for the text that has come since last time."""
+        if not self.size:
+            return []
         with self.lock:
             text, self.lines, self.size = "".join(self.lines), [], 0
         data = text.encode(errors="replace")

@@ -19,8 +19,8 @@ from anabranch.engine.children import Children
 from anabranch.engine.clock import Clock
 from anabranch.engine.definitions import Definition, PipelineDefinition, StepDefinition
 from anabranch.engine.executing import Executor
-from anabranch.engine.fingerprinting import Fingerprinter
-from anabranch.engine.futures import MapFuture, StepFuture
+from anabranch.engine.fingerprints import Fingerprinter
+from anabranch.engine.futures import MapFuture, StepFuture, artifacts_of
 from anabranch.engine.inputs import Intake
 from anabranch.engine.nodes import Invocation, MapNode, Node
 from anabranch.engine.recording import Recorder
@@ -144,7 +144,9 @@ class Driver:
                 self._executor.run_here(node)
         elif free:
             self._scheduler.release([node])
-        return StepFuture[object](self, node).result()
+        if node.done and node.error is None:
+            return artifacts_of(self, node, None)
+        return StepFuture(self, node).result()
 
     def submit(
         self,
@@ -366,7 +368,7 @@ class Driver:
 
     def _tick(self) -> None:
         self._pool.tick()
-        self._executor.flush_logs()
+        self._executor.show_running()
         self._recorder.flush()
         now = time.monotonic()
         if now - self._renewed > self._given.lease_seconds / 3:

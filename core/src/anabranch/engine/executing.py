@@ -15,7 +15,7 @@ from anabranch import engine
 from anabranch.engine.contexts import BodyRun, StepRun, current
 from anabranch.engine.definitions import StepDefinition
 from anabranch.engine.failures import own_frames, recorded
-from anabranch.engine.fingerprinting import Fingerprinter
+from anabranch.engine.fingerprints import Fingerprinter
 from anabranch.engine.identity import content
 from anabranch.engine.nodes import Invocation
 from anabranch.engine.recording import Recorder
@@ -24,7 +24,6 @@ from anabranch.engine.values import Values
 from anabranch.errors import Cancelled, OutputMismatch, RunStopping, StepTimeout
 from anabranch.journal.events import (
     AttemptEnded,
-    AttemptStarted,
     CodeSeen,
     Event,
     HookFailed,
@@ -66,11 +65,10 @@ class Executor:
         """Codes whose parts the journal has already."""
         self._codes.update(codes)
 
-    def flush_logs(self) -> None:
-        """What running steps have printed so far becomes readable by others."""
+    def show_running(self) -> None:
+        """What is running, and what it has printed so far, becomes readable by others."""
         for step in tuple(self._active):
-            if step.size:
-                self._recorder.note(*step.taken())
+            step.show()
 
     # --- the three ways to run ---------------------------------------------------------------------------------
 
@@ -125,12 +123,9 @@ class Executor:
     def _begin(self, node: Invocation) -> tuple[StepRun, float]:
         node.status = "running"
         now = time.time()
-        events: list[Event] = []
         if node.map is not None and node.attempt == 1:
-            events.append(created(node, now))
-        events.append(AttemptStarted(at=now, invocation=node.id, attempt=node.attempt))
-        self._recorder.note(*events)
-        step = StepRun(node, self._recorder.note, captures=_captures(node))
+            self._recorder.note(created(node, now))
+        step = StepRun(node, self._recorder.note, _captures(node), now)
         self._active.add(step)
         hook = _options(node).on_start
         if hook is not None:
@@ -263,7 +258,7 @@ class Executor:
 
 def created(node: Invocation, now: float) -> InvocationCreated:
     """The event that an invocation exists."""
-    after = {upstream.id for upstream in node.upstreams()}
+    after = sorted({upstream.id for upstream in node.upstreams()})
     return InvocationCreated(
         at=now,
         invocation=node.id,
@@ -272,7 +267,7 @@ def created(node: Invocation, now: float) -> InvocationCreated:
         scope=node.scope.id,
         pipeline=not isinstance(node.definition, StepDefinition),
         map=None if node.map is None else node.map.id,
-        after=tuple(sorted(after)),
+        after=tuple(after),
         tags=node.definition.options.tags,
     )
 

@@ -189,7 +189,9 @@ def artifacts_of(home: Home, node: Invocation, output: int | None) -> Any:
     """The handles on a finished invocation's outputs, in the shape that the step's caller expects."""
     if node.shape is not None:
         return home.rebuild(node)
-    made = [Artifact[Any](Place(node.id, record, node.number, home.values)) for record in node.outputs]
+    made: list[Artifact[Any]] = [
+        Artifact(Place(node.id, record, node.number, home.values)) for record in node.outputs
+    ]
     if output is not None:
         return made[output] if output < len(made) else None
     return None if not made else made[0] if len(made) == 1 else tuple(made)

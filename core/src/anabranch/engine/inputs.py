@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from anabranch.artifacts.codecs import Codecs
 from anabranch.artifacts.interface import MemorySource, digest_of
 from anabranch.engine.artifacts import Artifact, Place
-from anabranch.engine.fingerprinting import Fingerprinter
+from anabranch.engine.fingerprints import Fingerprinter
 from anabranch.engine.futures import MapFuture, StepFuture, artifacts_of, loaded
 from anabranch.engine.home import Home
 from anabranch.engine.identity import SIZE
@@ -242,7 +242,7 @@ class MapInput:
         return [FutureInput(self._home, item, None).load() for item in self._items()]
 
     def hand_over(self) -> object:
-        return MapFuture[Any](self._home, self._node)
+        return MapFuture(self._home, self._node)
 
     def _items(self) -> list[Invocation]:
         return [item for item in self._node.items or () if item.status == "completed"]
@@ -269,7 +269,7 @@ class ItemInput:
         return self._place.values.load_item(self._place.output, self._place.number, self._index)
 
     def hand_over(self) -> object:
-        return Artifact[Any](self._place, self._index)
+        return Artifact(self._place, self._index)
 
 
 class Structure:

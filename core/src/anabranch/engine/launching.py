@@ -18,7 +18,7 @@ from anabranch.engine.definitions import PipelineDefinition
 from anabranch.engine.driving import Circumstances, Driver
 from anabranch.engine.admission import admit
 from anabranch.engine.failures import recorded
-from anabranch.engine.fingerprinting import Fingerprinter
+from anabranch.engine.fingerprints import Fingerprinter
 from anabranch.engine.recording import Observer, Recorder
 from anabranch.engine.replaying import Replay
 from anabranch.engine.values import Values

@@ -13,6 +13,7 @@ from anabranch.errors import JournalError, LeaseLost
 from anabranch.journal.events import Event
 from anabranch.journal.interface import RunWriter
 
+_LOOK_SECONDS = 0.5
 Told = Callable[[int], None]
 Observer = Callable[[int, Event], None]
 
@@ -48,19 +49,31 @@ class Recorder:
     def commit(self, *events: Event) -> int:
         """Written when this returns: the number of the last event. Raises the `JournalError` of a failed write."""
         number = 0
-        written = threading.Lock()
-        written.acquire()
+        written: threading.Lock | None = None
 
         def told(last: int) -> None:
             nonlocal number
             number = last
-            written.release()
+            if written is not None:
+                written.release()
 
-        self.record(events, told)
-        while not written.acquire(timeout=0.5):
-            if self.failure is not None:
-                raise self.failure
+        if self._writing.acquire(blocking=False):
+            try:
+                with self._buffer_lock:
+                    self._buffer.extend(events)
+                    self._told.append((len(self._buffer) - 1, told))
+                self._write()
+            finally:
+                self._writing.release()
             self.flush()
+        else:
+            written = threading.Lock()
+            written.acquire()
+            self.record(events, told)
+            while not written.acquire(timeout=_LOOK_SECONDS) and self.failure is None:
+                self.flush()
+        if self.failure is not None and not number:
+            raise self.failure
         return number
 
     def flush(self) -> None:
@@ -92,7 +105,7 @@ class Recorder:
         with self._buffer_lock:
             events, self._buffer = self._buffer, []
             told, self._told = self._told, []
-        if not events:
+        if not events or self.failure is not None:
             return
         try:
             first = self._writer.append(events)

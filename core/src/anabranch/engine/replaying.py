@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from anabranch.engine.fingerprinting import Fingerprint, difference
+from anabranch.engine.fingerprints import Fingerprint, difference
 from anabranch.journal.fold import InvocationState, RunState
 from anabranch.model.ids import InvocationId
 

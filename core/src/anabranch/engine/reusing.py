@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from anabranch.engine.executing import created
 from anabranch.engine.failures import rebuilt
-from anabranch.engine.fingerprinting import Fingerprinter
+from anabranch.engine.fingerprints import Fingerprinter
 from anabranch.engine.identity import content
 from anabranch.engine.nodes import Invocation, Node
 from anabranch.engine.recording import Recorder

@@ -45,7 +45,7 @@ def rebuilt(shape: Any, own: Place, outputs: tuple[Output, ...], locate: Locate)
         made, number = locate(InvocationId(producer))
         for output in made:
             if output.name == name:
-                return Artifact[Any](Place(producer, output, number, own.values), index)
+                return Artifact(Place(producer, output, number, own.values), index)
         raise JournalCorrupt(f"artifact {name!r} of {producer} is not recorded", "a child's result")
     if kind == "value":
         return own.values.load(outputs[rest[0]], own.number)

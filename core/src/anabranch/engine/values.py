@@ -5,12 +5,11 @@ A few megabytes of the newest small values are kept, since a step's output is mo
 
 import threading
 from collections.abc import Sequence
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 
 from anabranch.artifacts.codecs import Codecs
 from anabranch.artifacts.interface import (
     ArtifactStore,
-    Encoded,
     MemorySource,
     SequenceCodec,
     Source,
@@ -51,16 +50,28 @@ class Values:
         outputs, data = [], b""
         for (name, artifact), value in zip(named, values, strict=True):
             encoded = self.codecs.encode(value)
-            size = encoded.payload.size
-            digest = digest_of(encoded.payload)
-            inline = len(data) + size <= INLINE_LIMIT
-            outputs.append(_output(name, artifact, encoded, digest, len(data) if inline else -1))
-            if inline:
+            size, offset = encoded.payload.size, -1
+            if len(data) + size <= INLINE_LIMIT:
                 body = b"".join(encoded.payload.chunks())
+                digest = sha256(body).hexdigest()
+                offset = len(data)
                 self._keep(digest, body)
                 data += body
             else:
+                digest = digest_of(encoded.payload)
                 self._store.put(digest, encoded.payload)
+            outputs.append(
+                Output(
+                    name=name,
+                    artifact=artifact,
+                    digest=digest,
+                    size=size,
+                    codec=encoded.codec,
+                    type=encoded.type,
+                    length=encoded.length,
+                    offset=offset,
+                )
+            )
         return tuple(outputs), data
 
     def load(self, output: Output, number: int) -> object:
@@ -129,16 +140,3 @@ class Values:
             while self._kept_size > _KEPT_BYTES:
                 oldest = next(iter(self._kept))
                 self._kept_size -= len(self._kept.pop(oldest)) + 200
-
-
-def _output(name: str, artifact: str, encoded: Encoded, digest: str, offset: int) -> Output:
-    return Output(
-        name=name,
-        artifact=artifact,
-        digest=digest,
-        size=encoded.payload.size,
-        codec=encoded.codec,
-        type=encoded.type,
-        length=encoded.length,
-        offset=offset,
-    )

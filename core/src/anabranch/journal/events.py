@@ -6,8 +6,9 @@ recorded outcome that no longer counts is followed by `OutcomeDiscarded`, with t
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import TypeAlias
 
 from anabranch.errors import JournalCorrupt, JournalVersion
@@ -234,7 +235,7 @@ class Row:
 
     kind: str
     at: float
-    body: str
+    body: Mapping[str, object]
     data: bytes = b""
 
 
@@ -243,13 +244,15 @@ class _Form:
     """How one kind is written: its fields in order, and what is left out because it says nothing."""
 
     kind: type[Event]
-    defaults: Mapping[str, object] = field(default_factory=dict)
-    names: tuple[str, ...] = ()
+    defaults: tuple[tuple[str, object], ...]
+    values: Callable[[Event], tuple[object, ...]]
 
     @classmethod
     def of(cls, kind: type[Event]) -> "_Form":
         rest = [f for f in fields(kind) if f.name not in ("at", "data")]
-        return cls(kind, {f.name: f.default for f in rest}, tuple(f.name for f in rest))
+        names = [f.name for f in rest]
+        # attrgetter gives a tuple for two names and more; every kind but DriverEnded has them, so "at" is added
+        return cls(kind, tuple((f.name, f.default) for f in rest), attrgetter(*names, "at"))
 
 
 _FORMS = {name: _Form.of(kind) for name, kind in _KINDS.items()}
@@ -257,26 +260,36 @@ _OUTPUT = tuple(f.name for f in fields(Output))
 _FAILURE = tuple(f.name for f in fields(Failure))
 
 
+_output_values = attrgetter(*_OUTPUT)
+_failure_values = attrgetter(*_FAILURE)
+
+
 def _plain(value: object) -> object:
     if isinstance(value, Output):
-        return [getattr(value, name) for name in _OUTPUT]
+        return _output_values(value)
     if isinstance(value, Failure):
-        return {name: getattr(value, name) for name in _FAILURE}
+        return dict(zip(_FAILURE, _failure_values(value), strict=True))
     raise TypeError(f"{type(value).__name__} does not belong in an event")
 
 
-_encode = json.JSONEncoder(default=_plain, separators=(",", ":"), check_circular=False).encode
+_encoder = json.JSONEncoder(default=_plain, separators=(",", ":"), check_circular=False)
+
+
+def encoded(entries: object) -> str:
+    """JSON text of event bodies, with records such as `Output` in them."""
+    return "".join(_encoder.iterencode(entries, True))
 
 
 def to_row(event: Event) -> Row:
-    """The event's form at rest. Fields that hold their default are left out."""
+    """The event's form at rest, its body ready for `encoder`. Fields that hold their default are left out."""
     kind = type(event).__name__
-    body = {}
-    for name, default in _FORMS[kind].defaults.items():
-        value = getattr(event, name)
-        if value != default:
-            body[name] = value
-    return Row(kind, event.at, _encode(body), getattr(event, "data", b""))
+    form = _FORMS[kind]
+    body = {
+        name: value
+        for (name, default), value in zip(form.defaults, form.values(event), strict=False)
+        if value is not default and value != default
+    }
+    return Row(kind, event.at, body, getattr(event, "data", b""))
 
 
 def from_row(row: Row) -> Event:
@@ -289,11 +302,10 @@ def from_row(row: Row) -> Event:
             "use that version, or a newer one, to read this run",
         )
     try:
-        body = json.loads(row.body)
-        values = {name: _typed(name, value) for name, value in body.items()}
+        values = {name: _typed(name, value) for name, value in row.body.items()}
         if "data" in form.kind.__slots__:
             values["data"] = bytes(row.data)
-        return form.kind(at=row.at, **values)
+        return form.kind(at=row.at, **values)  # type: ignore[arg-type]
     except (ValueError, TypeError, KeyError) as error:
         raise JournalCorrupt(
             f"an event of kind {row.kind!r} cannot be read: {error}",

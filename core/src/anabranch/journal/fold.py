@@ -210,6 +210,7 @@ def _outcome_recorded(state: RunState, number: int, event: OutcomeRecorded) -> N
     known.status, known.attempts, known.ended_at = event.status, event.attempt, event.at
     known.inputs, known.code, known.outputs = event.inputs, event.code, event.outputs
     known.shape, known.failure, known.cause = event.shape, event.failure, event.cause
+    known.started_at = known.started_at or event.at - event.seconds
     known.failed, known.seconds, known.outcome_number = event.failed, event.seconds, number
 
 
@@ -220,6 +221,7 @@ def _outcome_reused(state: RunState, number: int, event: OutcomeReused) -> None:
 def _outcome_discarded(state: RunState, number: int, event: OutcomeDiscarded) -> None:
     known = state.known(event.invocation)
     known.status, known.outcome_number, known.attempts = "pending", 0, 0
+    known.started_at = 0.0
     known.outputs, known.failure, known.cause, known.shape = (), None, None, None
     known.discarded = event.reason
 

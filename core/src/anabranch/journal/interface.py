@@ -42,7 +42,7 @@ class RunWriter(Protocol):
     @property
     def epoch(self) -> int: ...
 
-    def append(self, events: Sequence[Event]) -> int:
+    def append(self, added: Sequence[Event]) -> int:
         """Adds all of them or none; they outlive this process once it returns.
 
         Returns the number of the first, counting a run's events from 1. Raises `LeaseLost` if the lease has changed

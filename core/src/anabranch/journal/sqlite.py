@@ -2,8 +2,8 @@
 
 WAL mode, so that readers never wait for the writer. With `synchronous = NORMAL` a commit outlives the process,
 whatever kills it, and costs about 20 µs; a power cut may cost the last moments before it, never consistency. `FULL`
-also waits for the disk at every commit (https://www.sqlite.org/pragma.html#pragma_synchronous). Every row carries a
-CRC of its content and runs are numbered without gaps, so that a damaged file is an error and not another state.
+also waits for the disk at every commit (https://www.sqlite.org/pragma.html#pragma_synchronous). Segments carry a CRC
+and events are numbered without gaps, so that a damaged file is an error and not another state.
 
 One connection serves all threads of a process under a lock; other processes have their own.
 """
@@ -11,11 +11,10 @@ One connection serves all threads of a process under a lock; other processes hav
 import sqlite3
 import threading
 import time
-import zlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from anabranch.errors import (
     JournalCorrupt,
@@ -25,28 +24,30 @@ from anabranch.errors import (
     RunBusy,
     RunNotFound,
 )
-from anabranch.journal.events import Event, Row, RunCreated, RunEnded, from_row, to_row
+from anabranch.journal.events import DriverStarted, Event, RunCreated, RunEnded
 from anabranch.journal.interface import Lease, RunSummary
+from anabranch.journal.segments import Segment, data_of, events, pack
 from anabranch.model.ids import RunId
 from anabranch.model.records import RunStatus
 
 FORMAT = 1
 _BUSY_SECONDS = 30.0
-_SHIFT = 32  # events of run n stand at n << 32 in one table, so that appending is always at a hot page
+_CHECKPOINT_PAGES = 4000  # 16 MB: moving the log into the file costs a wait for the disk; four times the default
+_SHIFT = 32  # segments of run n stand from n << 32 in one table, so that appending is always at a hot page
 
 _SCHEMA = f"""
 CREATE TABLE runs (
     number INTEGER PRIMARY KEY, run TEXT NOT NULL UNIQUE, pipeline TEXT NOT NULL, created REAL NOT NULL,
-    status TEXT, ended REAL, head INTEGER NOT NULL,
+    status TEXT, ended REAL,
     epoch INTEGER NOT NULL, holder TEXT, until REAL
 ) STRICT;
-CREATE TABLE events (
-    place INTEGER PRIMARY KEY, kind TEXT NOT NULL, at REAL NOT NULL, body TEXT NOT NULL, data BLOB NOT NULL,
-    crc INTEGER NOT NULL
+CREATE TABLE segments (
+    place INTEGER PRIMARY KEY, count INTEGER NOT NULL, text TEXT NOT NULL, data BLOB NOT NULL, crc INTEGER NOT NULL
 ) STRICT;
 PRAGMA user_version = {FORMAT};
 """
-_INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"
+_Stored: TypeAlias = tuple[int, int, str, bytes, int]
+_INSERT = "INSERT INTO segments VALUES (?, ?, ?, ?, ?)"
 
 
 class SqliteJournal:
@@ -64,19 +65,17 @@ class SqliteJournal:
         until = time.time() + ttl_seconds
         with self._transaction() as db:
             cursor = db.execute(
-                "INSERT INTO runs VALUES (NULL, ?, ?, ?, NULL, NULL, 1, 1, ?, ?)",
+                "INSERT INTO runs VALUES (NULL, ?, ?, ?, NULL, NULL, 1, ?, ?)",
                 (created.run, created.pipeline, created.at, holder, until),
             )
             number = int(cursor.lastrowid or 0)
-            db.execute(_INSERT, _stored(number, 1, to_row(created)))
+            db.executemany(_INSERT, _stored(number, pack(1, [created])))
         return SqliteWriter(self, created.run, number, epoch=1, head=1, ttl_seconds=ttl_seconds)
 
     def acquire(self, run: RunId, holder: str, ttl_seconds: float) -> "SqliteWriter":
         now = time.time()
         with self._transaction() as db:
-            number, head, epoch, owner, until = self._row(
-                db, run, "number, head, epoch, holder, until"
-            )
+            number, epoch, owner, until = self._row(db, run, "number, epoch, holder, until")
             if owner is not None and until > now and owner != holder:
                 raise RunBusy(
                     f"run {run} already has a driver: {owner}",
@@ -87,6 +86,7 @@ class SqliteJournal:
                 "UPDATE runs SET epoch = ?, holder = ?, until = ? WHERE number = ?",
                 (epoch + 1, holder, now + ttl_seconds, number),
             )
+            head = _head(db, number)
         return SqliteWriter(self, run, number, epoch + 1, head, ttl_seconds)
 
     # --- reading ---------------------------------------------------------------------------------------------
@@ -95,35 +95,30 @@ class SqliteJournal:
         self, run: RunId, after: int = 0, without: Collection[type[Event]] = ()
     ) -> Iterator[tuple[int, Event]]:
         with self._guarded() as db:
-            number, head = self._row(db, run, "number, head")
-        skipped = {kind.__name__ for kind in without}
-        seen, first = after, number << _SHIFT
+            (number,) = self._row(db, run, "number")
+            head = _head(db, number)
+        skipped = frozenset(kind.__name__ for kind in without)
+        seen = after
         while seen < head:
             with self._guarded() as db:
-                rows = db.execute(
-                    "SELECT place, kind, at, body, data, crc FROM events"
-                    " WHERE place > ? AND place <= ? ORDER BY place LIMIT 1000",
-                    (first + seen, first + head),
-                ).fetchall()
-            for place, kind, at, body, data, crc in rows:
-                seen += 1
-                if place != first + seen or crc != _crc(kind, body, data):
-                    raise self._damaged(f"event {seen} of run {run} is not what was written")
-                if kind not in skipped:
-                    yield seen, from_row(Row(kind, at, body, data))
-            if not rows:
+                found = _segments(db, number, seen + 1, limit=100)
+            for segment in found:
+                if segment.first > seen + 1:
+                    break
+                for event_number, event in events(segment, skipped):
+                    if event_number > seen:
+                        yield event_number, event
+                seen = segment.first + segment.count - 1
+            if not found or found[0].first > seen + 1:
                 raise self._damaged(f"event {seen + 1} of run {run} is missing")
 
     def data(self, run: RunId, number: int) -> bytes:
         with self._guarded() as db:
             (run_number,) = self._row(db, run, "number")
-            found = db.execute(
-                "SELECT kind, body, data, crc FROM events WHERE place = ?",
-                ((run_number << _SHIFT) + number,),
-            ).fetchone()
-        if found is None or found[3] != _crc(*found[:3]):
-            raise self._damaged(f"event {number} of run {run} is not what was written")
-        return bytes(found[2])
+            found = _segments(db, run_number, number, limit=1)
+        if not found or number >= found[0].first + found[0].count:
+            raise self._damaged(f"event {number} of run {run} is missing")
+        return data_of(found[0], number)
 
     def find(self, prefix: str) -> RunId:
         with self._guarded() as db:
@@ -143,7 +138,7 @@ class SqliteJournal:
 
     def summary(self, run: RunId) -> RunSummary:
         with self._guarded() as db:
-            return _summary(self._row(db, run, _SUMMARY))
+            return _summary(db, self._row(db, run, _SUMMARY))
 
     def runs(self, limit: int = 50) -> Sequence[RunSummary]:
         if not self.path.exists():
@@ -152,7 +147,7 @@ class SqliteJournal:
             rows = db.execute(
                 f"SELECT {_SUMMARY} FROM runs ORDER BY number DESC LIMIT ?", (limit,)
             ).fetchall()
-        return tuple(_summary(row) for row in rows)
+            return tuple(_summary(db, row) for row in rows)
 
     def close(self) -> None:
         with self._lock:
@@ -179,8 +174,24 @@ class SqliteJournal:
                 yield db
                 db.execute("COMMIT")
             except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
+                _undo(db)
+                raise
+
+    def _append(self, writer: "SqliteWriter", rows: Sequence[_Stored], added: Sequence[Event]) -> None:
+        """`_transaction` written out: this is the one place where 10 µs of context managers would tell."""
+        with self._lock:
+            db = self._opened()
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                writer._fence(db)
+                db.executemany(_INSERT, rows)
+                writer._keep_status(db, added)
+                db.execute("COMMIT")
+            except sqlite3.Error as error:
+                _undo(db)
+                raise self._explained(error) from error
+            except BaseException:
+                _undo(db)
                 raise
 
     def _opened(self) -> sqlite3.Connection:
@@ -202,6 +213,7 @@ class SqliteJournal:
         )
         try:
             db.execute(f"PRAGMA synchronous = {self._synchronous}")
+            db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
                 db.execute("PRAGMA journal_mode = WAL")
@@ -273,15 +285,11 @@ class SqliteWriter:
     def epoch(self) -> int:
         return self._epoch
 
-    def append(self, events: Sequence[Event]) -> int:
-        rows = [to_row(event) for event in events]
+    def append(self, added: Sequence[Event]) -> int:
         first = self._head + 1
-        with self._journal._transaction() as db:
-            self._advance(db, len(rows), _ending(events))
-            db.executemany(
-                _INSERT, [_stored(self._number, first + i, row) for i, row in enumerate(rows)]
-            )
-        self._head += len(rows)
+        rows = _stored(self._number, pack(first, added))
+        self._journal._append(self, rows, added)
+        self._head += len(added)
         return first
 
     def renew(self) -> None:
@@ -300,17 +308,20 @@ class SqliteWriter:
                 (self._number, self._epoch),
             )
 
-    def _advance(
-        self, db: sqlite3.Connection, count: int, end: tuple[RunStatus, float] | None
-    ) -> None:
-        """Moves the head if this writer still has the lease and nobody has written in between."""
-        status, ended = end or (None, None)
-        changed = db.execute(
-            "UPDATE runs SET head = ?, status = ?, ended = ? WHERE number = ? AND epoch = ? AND head = ?",
-            (self._head + count, status, ended, self._number, self._epoch, self._head),
-        ).rowcount
-        if not changed:
+    def _fence(self, db: sqlite3.Connection) -> None:
+        """In the same transaction as the write: a later epoch forbids it (law L4)."""
+        epoch = db.execute("SELECT epoch FROM runs WHERE number = ?", (self._number,)).fetchone()
+        if epoch is None or epoch[0] != self._epoch:
             raise self._lost()
+
+    def _keep_status(self, db: sqlite3.Connection, added: Sequence[Event]) -> None:
+        """The list of runs shows the end of a run, or that it goes on again, without reading its events."""
+        for event in added:
+            if isinstance(event, RunEnded | DriverStarted):
+                ended = (event.status, event.at) if isinstance(event, RunEnded) else (None, None)
+                db.execute(
+                    "UPDATE runs SET status = ?, ended = ? WHERE number = ?", (*ended, self._number)
+                )
 
     def _lost(self) -> LeaseLost:
         return LeaseLost(
@@ -320,11 +331,21 @@ class SqliteWriter:
         )
 
 
-_SUMMARY = "run, pipeline, created, status, ended, head, epoch, holder, until"
+_SUMMARY = "number, run, pipeline, created, status, ended, epoch, holder, until"
 
 
-def _summary(row: tuple[Any, ...]) -> RunSummary:
-    run, pipeline, created, status, ended, head, epoch, holder, until = row
+def _head(db: sqlite3.Connection, number: int) -> int:
+    """How many events a run has."""
+    first = number << _SHIFT
+    last = db.execute(
+        "SELECT place, count FROM segments WHERE place > ? AND place < ? ORDER BY place DESC LIMIT 1",
+        (first, first + (1 << _SHIFT)),
+    ).fetchone()
+    return 0 if last is None else int(last[0]) - first + int(last[1]) - 1
+
+
+def _summary(db: sqlite3.Connection, row: tuple[Any, ...]) -> RunSummary:
+    number, run, pipeline, created, status, ended, epoch, holder, until = row
     lease = None if holder is None else Lease(holder=holder, epoch=epoch, until=until)
     return RunSummary(
         run=run,
@@ -332,7 +353,7 @@ def _summary(row: tuple[Any, ...]) -> RunSummary:
         created=created,
         status=status or _unfinished(lease),
         ended=ended,
-        events=head,
+        events=_head(db, number),
         lease=lease,
     )
 
@@ -344,15 +365,25 @@ def _unfinished(lease: Lease | None) -> RunStatus:
     return "running" if lease.until > time.time() else "lost"
 
 
-def _ending(events: Sequence[Event]) -> tuple[RunStatus, float] | None:
-    last = events[-1]
-    return (last.status, last.at) if isinstance(last, RunEnded) else None
+def _undo(db: sqlite3.Connection) -> None:
+    if db.in_transaction:
+        db.execute("ROLLBACK")
 
 
-def _crc(kind: str, body: str, data: bytes) -> int:
-    return zlib.crc32(data, zlib.crc32(body.encode(), zlib.crc32(kind.encode())))
+def _stored(run: int, segments: Sequence[Segment]) -> list[_Stored]:
+    base = run << _SHIFT
+    return [(base + s.first, s.count, s.text, s.data, s.crc) for s in segments]
 
 
-def _stored(run: int, number: int, row: Row) -> tuple[int, str, float, str, bytes, int]:
-    place = (run << _SHIFT) + number
-    return place, row.kind, row.at, row.body, row.data, _crc(row.kind, row.body, row.data)
+def _segments(db: sqlite3.Connection, run: int, number: int, limit: int) -> list[Segment]:
+    """The segment that holds event `number` of a run, and those after it."""
+    base = run << _SHIFT
+    start = db.execute(
+        "SELECT max(place) FROM segments WHERE place > ? AND place <= ?", (base, base + number)
+    ).fetchone()[0]
+    rows = db.execute(
+        "SELECT place, count, text, data, crc FROM segments"
+        " WHERE place >= ? AND place < ? ORDER BY place LIMIT ?",
+        (start or base + number, base + (1 << _SHIFT), limit),
+    ).fetchall()
+    return [Segment(place - base, count, text, data, crc) for place, count, text, data, crc in rows]

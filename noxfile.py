@@ -1,0 +1,112 @@
+"""The workshop. `nox` checks what you changed, `nox -l` names every session.
+
+It needs Python and pip, nothing else; where uv is installed it is used, because it is faster.
+Arguments after `--` go to the tool: `nox -s tests -- -k resume`.
+"""
+
+import os
+import sys
+import tomllib
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+
+IN_CI = "CI" in os.environ
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+PYTHONS = list(dict.fromkeys(["3.11", "3.12", "3.13", HERE]))
+OURS = [
+    Path("core"),
+    *sorted(pyproject.parent for pyproject in Path("plugins").glob("*/pyproject.toml")),
+]
+
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = IN_CI  # a skipped Python is a Python nobody tested
+nox.options.sessions = [f"tests-{HERE}", "lint", "types", "imports"]
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests; slow ones only in CI, or when you ask for them with `-- -m slow`."""
+    install(session, "test")
+    chosen = session.posargs if IN_CI or session.posargs else ["-m", "not slow"]
+    session.run("pytest", "--timeout=300", *chosen)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Look for mistakes and for formatting that differs; `nox -s fmt` mends what it can."""
+    session.install(*locked(session), "ruff")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session(default=False)
+def fmt(session: nox.Session) -> None:
+    """Format the code and mend what can be mended without thinking."""
+    session.install(*locked(session), "ruff")
+    session.run("ruff", "check", "--fix")
+    session.run("ruff", "format")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types: the source with mypy, and with pyright what a user's editor sees."""
+    install(session, "test", "lint")
+    session.run("mypy", *(str(path / "src") for path in OURS))
+    session.run("pyright")
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """Check that imports fall one way; the contracts are in pyproject.toml."""
+    install(session, "test")
+    session.run("lint-imports", "--no-cache")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into site/; every warning is an error."""
+    install(session, "docs")
+    quiet = {"NO_MKDOCS_2_WARNING": "1"}  # answered in docs/decisions/0001-mkdocs-material.md
+    session.run("mkdocs", "build", "--strict", env=quiet)
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Run every example from beginning to end."""
+    install(session)
+    for example in sorted(Path("examples").glob("*.py")):
+        session.run("anabranch", "run", str(example))
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure speed and memory; numbers of two machines do not compare."""
+    install(session, "test", "bench")
+    session.run("python", "-m", "bench", *session.posargs)
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install our distributions, editable, with some dependency groups of pyproject.toml."""
+    needs = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), *groups)
+    ours = [part for path in OURS for part in ("-e", f"./{path}")]
+    session.install(*locked(session), *needs, *ours)
+
+
+def locked(session: nox.Session) -> list[str]:
+    """Hold every package at the version in uv.lock, so that tomorrow's release breaks nobody."""
+    packages = tomllib.loads(Path("uv.lock").read_text())["package"]
+    constraints = Path(session.create_tmp()) / "constraints.txt"
+    constraints.write_text("\n".join(map(constraint, packages)))
+    return ["-c", str(constraints)]
+
+
+def constraint(package: dict) -> str:
+    """Write one entry of uv.lock as pip reads it; our own distributions are not held."""
+    if "registry" not in package["source"]:
+        return ""
+    markers = " or ".join(f"({marker})" for marker in package.get("resolution-markers", []))
+    return f"{package['name']}=={package['version']}" + (f" ; {markers}" if markers else "")
