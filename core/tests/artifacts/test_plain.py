@@ -72,7 +72,7 @@ def test_nan_and_infinity_come_back(there_and_back):
     assert [repr(each) for each in back[1:]] == ["inf", "-inf", "-0.0"]
 
 
-@pytest.mark.parametrize("text", ["\ud83d\ude00", "\ude00\ud83d", "\ud800", "😀", "\0", "\x7f"])
+@pytest.mark.parametrize("text", ["\ud83d" + "\ude00", "\ude00\ud83d", "\ud800", "\0", "\x7f"])
 def test_pairs_of_surrogates_are_not_joined_to_one_character(there_and_back, text):
     assert there_and_back(text) == text
     assert there_and_back({text: [text]}) == {text: [text]}

@@ -25,7 +25,7 @@ def take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Take]:
                 del sys.modules[name]
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         for name, source in {**modules, "flow": flow}.items():
-            path = folder / f"{name.replace('__', '/')}.py"
+            path = folder / f"{name}.py"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(dedent(source))
         with monkeypatch.context() as patch:

@@ -57,7 +57,8 @@ def written(table: Any) -> Payload:
     sink = pa.BufferOutputStream()
     try:
         size = rows_per_group(table.num_rows, table.num_columns)
-        pq.write_table(table, sink, row_group_size=size)
+        # "Compliant" would rename the fields inside lists, which would come back as another type.
+        pq.write_table(table, sink, row_group_size=size, use_compliant_nested_type=False)
     except pa.ArrowException:
         raise Declined from None
     return Buffers((memoryview(sink.getvalue()),))

@@ -109,7 +109,7 @@ def _chosen(module: ModuleType, name: str, place: str) -> "Pipeline[Any, Any]":
         raise EntryError(f"there is no pipeline {name!r}", place, suggestion(name, found))
     own = {k: v for k, v in found.items() if v._definition.function.__module__ == module.__name__}
     if len(own) == 1:
-        return next(iter(own.values()))  # type: ignore[no-any-return]
+        return next(iter(own.values()))
     if not own:
         raise EntryError("there is no pipeline in it", place, "mark a function with @pipeline")
     raise EntryError(

@@ -12,7 +12,7 @@ from anabranch.authoring.bodies import body, body_for
 from anabranch.authoring.callnames import split
 from anabranch.authoring.entries import entry_of
 from anabranch.authoring.reaching import refuse_unsupported_steps, steps_within
-from anabranch.authoring.runs import Run, finished, narrated
+from anabranch.authoring.runs import Run, watched
 from anabranch.authoring.steps import Step, _checked_function
 from anabranch.engine.calls import CallOptions
 from anabranch.engine.contexts import StepRun, current
@@ -65,7 +65,7 @@ class Pipeline(Generic[P, R]):
         self._refuse_in_step("submitted")
         driver, scope = body_for(f"{self.name}.submit()")
         bound, options = self._bound(args, kwargs)
-        return driver.submit(scope, self._definition, bound, options)  # type: ignore[return-value]
+        return driver.submit(scope, self._definition, bound, options)
 
     def embed(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """In a body: this body as part of that one. The configuration of this pipeline does not apply.
@@ -100,9 +100,9 @@ class Pipeline(Generic[P, R]):
         opened = stacks.open_stack(stack)
         try:
             refuse_unsupported_steps(definition, opened.lacks, opened.name)
-            watching = narrated(opened) if observers is None else list(observers)
-            ended = launch(definition, bound, entry_of(definition), opened, watching)
-            return finished(opened, ended)
+            with watched(observers) as watching:
+                ended = launch(definition, bound, entry_of(definition), opened, watching)
+            return Run(opened, ended)
         except BaseException:
             opened.close()
             raise

@@ -1,12 +1,13 @@
 """A run as its user holds it: how it ended, what it returned, and what the journal says of it."""
 
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from anabranch import console
 from anabranch.authoring.entries import reload_pipeline
 from anabranch.authoring.mistakes import quiet_tracebacks
+from anabranch.authoring.reaching import refuse_unsupported_steps
 from anabranch.engine.artifacts import Artifact, Place
 from anabranch.engine.futures import loaded
 from anabranch.engine.launching import Finished, relaunch
@@ -14,7 +15,7 @@ from anabranch.engine.recording import Observer
 from anabranch.engine.shapes import rebuilt
 from anabranch.engine.values import Values
 from anabranch.errors import RunFailed, RunNotFound
-from anabranch.journal.events import LogWritten
+from anabranch.journal.events import LogWritten, RunCreated
 from anabranch.journal.fold import RunState, fold
 from anabranch.model.ids import InvocationId, RunId
 from anabranch.model.records import Output, RunStatus
@@ -89,11 +90,6 @@ class Run:
         return f"<Run {self.id} {self.status}>"
 
 
-def finished(stack: Stack, ended: Finished) -> Run:
-    """The run for whoever started it."""
-    return Run(stack, ended)
-
-
 def resume_run(
     run: str,
     *,
@@ -102,22 +98,30 @@ def resume_run(
 ) -> Run:
     """Takes up the run whose id begins with `run` (or `"latest"`), with its pipeline's code as it is now.
 
-    Raises `RunNotFound`, `RunNotResumable`, `RunBusy` or `EntryError`.
+    `observers` are called with every event; `None` shows the run on the terminal. Raises `RunNotFound`,
+    `RunNotResumable`, `RunBusy` or `EntryError`.
     """
     opened = open_stack(stack)
     try:
         id = opened.journal.find(run)
         created = next(iter(opened.journal.read(id)))[1]
-        entry = getattr(created, "entry", {})
+        entry = created.entry if isinstance(created, RunCreated) else {}
         definition = reload_pipeline(entry)._definition
-        watching = narrated(opened) if observers is None else observers
-        return Run(opened, relaunch(id, definition, opened, watching))
+        refuse_unsupported_steps(definition, opened.lacks, opened.name)
+        with watched(observers) as watching:
+            ended = relaunch(id, definition, opened, watching)
+        return Run(opened, ended)
     except BaseException:
         opened.close()
         raise
 
 
-def narrated(stack: Stack) -> list[Observer]:
-    """The observers that show a run on this terminal."""
+@contextmanager
+def watched(observers: Sequence[Observer] | None) -> Iterator[Sequence[Observer]]:
+    """The given observers; `None` stands for a display on this terminal, which also quiets tracebacks."""
+    if observers is not None:
+        yield observers
+        return
     quiet_tracebacks()
-    return console.observers(sys.stderr)
+    with console.observer() as display:
+        yield [display]

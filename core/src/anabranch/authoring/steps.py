@@ -39,11 +39,11 @@ class Step(Generic[P, R]):
     @overload
     def __call__(self: "Step[P, None]", *args: P.args, **kwargs: P.kwargs) -> None: ...
     @overload
-    def __call__(
+    def __call__(  # type: ignore[overload-overlap]
         self: "Step[P, tuple[A, B]]", *args: P.args, **kwargs: P.kwargs
     ) -> tuple[Artifact[A], Artifact[B]]: ...
     @overload
-    def __call__(
+    def __call__(  # type: ignore[overload-overlap]
         self: "Step[P, tuple[A, B, C]]", *args: P.args, **kwargs: P.kwargs
     ) -> tuple[Artifact[A], Artifact[B], Artifact[C]]: ...
     @overload
@@ -58,15 +58,15 @@ class Step(Generic[P, R]):
         if found is None:
             return self._definition.function(*args, **kwargs)
         driver, scope = found
-        options, kwargs = split(self.name, self._definition.signature.names, kwargs)
-        return driver.call(scope, self._definition, self._bound(scope, args, kwargs), options)
+        options, given = split(self.name, self._definition.signature.names, kwargs)
+        return driver.call(scope, self._definition, self._bound(scope, args, given), options)
 
     def submit(self, *args: P.args, **kwargs: P.kwargs) -> StepFuture[R]:
         """Starts the step as soon as its inputs are there, and returns at once. Takes `id=` and `after=`, like a call."""
         driver, scope = body_for(f"{self.name}.submit()")
         options, given = split(self.name, self._definition.signature.names, kwargs)
         bound = self._bound(scope, args, given)
-        return driver.submit(scope, self._definition, bound, options)  # type: ignore[return-value]
+        return driver.submit(scope, self._definition, bound, options)
 
     def map(
         self,
@@ -137,7 +137,7 @@ class Step(Generic[P, R]):
         bound = self._definition.signature.bind(args, given)
         defaults = self._defaults(scope)
         shared = {k: Unmapped(v) for k, v in defaults.items() if k not in bound}
-        return driver.map(scope, self._definition, {**bound, **shared}, call, options)  # type: ignore[return-value]
+        return driver.map(scope, self._definition, {**bound, **shared}, call, options)
 
     def _bound(
         self, scope: Scope, args: Sequence[Any], kwargs: Mapping[str, Any]
@@ -170,7 +170,7 @@ class Step(Generic[P, R]):
             product=product,
             max_concurrency=max_concurrency,  # type: ignore[arg-type]
             chunk_size=chunk_size,  # type: ignore[arg-type]
-            on_error=on_error,  # type: ignore[arg-type]
+            on_error=on_error,
         )
 
     def _refuse(self, what: str) -> NoReturn:

@@ -1,7 +1,7 @@
 """What a stack may be able to do: the words in which a backend declares it and the engine refuses it.
 
-A capability is present, with how, or absent, with why; it is never guessed from which methods exist. The engine refuses a
-run that needs what is absent, before its first step starts, and gives that reason (law L7). What a backend does not
+A capability is present, with how, or absent, with why; it is never guessed from which methods exist. The engine refuses
+a run that needs what is absent, before its first step starts, and gives that reason (law L7). What a backend does not
 mention is absent.
 
 `UNBUILT` is the engine's own share: what this release cannot do whatever the backend says.

@@ -17,17 +17,22 @@ JobState = Literal["pending", "running", "succeeded", "failed", "cancelled", "lo
 ENDED: frozenset[JobState] = frozenset(("succeeded", "failed", "cancelled", "lost"))
 
 JobTrouble = Literal[
-    "out_of_memory", "preempted", "image_pull_failed", "unschedulable", "quota_exceeded", "timed_out"
+    "out_of_memory",
+    "preempted",
+    "image_pull_failed",
+    "unschedulable",
+    "quota_exceeded",
+    "timed_out",
 ]
-"""What the infrastructure did to a job: each is one of the typed errors that a body can catch on any backend (law L10)."""
+"""What the infrastructure did to a job: each is a typed error that a body can catch on any backend (law L10)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
     """One job to run.
 
-    `name` is computed from the attempt and never drawn: two submissions of one name are one job (law L5). It has at most
-    63 characters of `[a-z0-9-]`, a letter first and no hyphen last, which clouds accept as it is. `secrets` are
+    `name` is computed from the attempt and never drawn: two submissions of one name are one job (law L5). It has at
+    most 63 characters of `[a-z0-9-]`, a letter first and no hyphen last, which clouds accept as it is. `secrets` are
     environment variables too, but go through the backend's secret store where it has one (law L13). `image` is `None`
     for the stack's own. `timeout_seconds` counts from the start of the command; `None` means no limit. `settings` are
     the step's own for this backend.

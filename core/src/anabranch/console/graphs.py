@@ -32,7 +32,7 @@ class Vertex:
     @property
     def title(self) -> str:
         """The label, with the number of items of a map."""
-        return self.label if self.count is None else f"{self.label} ×{self.count:,}"
+        return self.label if self.count is None else f"{self.label} [{self.count:,}]"
 
 
 Graph: TypeAlias = Mapping[InvocationId, Vertex]

@@ -238,7 +238,7 @@ class Tees:
             self._count += 1
             if self._count == 1:
                 self._before = (sys.stdout, sys.stderr)
-                sys.stdout, sys.stderr = Tee(sys.stdout), Tee(sys.stderr)  # type: ignore[assignment]
+                sys.stdout, sys.stderr = Tee(sys.stdout), Tee(sys.stderr)
 
     def close(self) -> None:
         """Somebody may have replaced the streams in between; then theirs stay."""

@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from anabranch.engine.fingerprinting.canonical import digest, pack, text
-from anabranch.engine.fingerprinting.ledger import UNBOUND, Edge, Ledger, Surroundings
+from anabranch.engine.fingerprinting.ledger import ABSENT, UNBOUND, Edge, Ledger, Surroundings
 from anabranch.engine.fingerprinting.parts import CONSTANT, Part, part_of, short
 
 PYTHON = "python"
 _VERSION = "=="
+_NOTHING = frozenset({UNBOUND, ABSENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,9 @@ class Fingerprinter:
     ) -> Fingerprint:
         options = Edge(f"{self._root(function).label} options", tuple(extra))
         reached = {name: {value} for name, value in fingerprint.parts.items()}
-        for name, values in self._reached(options).items():
+        found = self._reached(options)
+        found[options.label] = {each.removeprefix(CONSTANT) for each in found[options.label]}
+        for name, values in found.items():
             reached.setdefault(name, set()).update(values)
         return _sealed(reached)
 
@@ -125,8 +128,8 @@ def _change(name: str, before: str | None, after: str | None, is_other_python: b
         return f"{label} is gone"
     if name == PYTHON or (before.startswith(_VERSION) and after.startswith(_VERSION)):
         return f"{name} {before.removeprefix(_VERSION)} -> {after.removeprefix(_VERSION)}"
-    if UNBOUND in (before, after):
-        return f"{name} was unbound" if before == UNBOUND else f"{name} is unbound"
+    if before in _NOTHING or after in _NOTHING:
+        return f"{name} was {before}" if before in _NOTHING else f"{name} is {after}"
     return None if is_other_python and not is_constant else f"{label} changed"
 
 

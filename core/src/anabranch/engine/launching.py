@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol, runtime_checkable
 
 from anabranch import __version__
 from anabranch.engine.artifacts import Artifact
@@ -33,11 +34,18 @@ from anabranch.journal.events import (
     RunCreated,
     RunEnded,
 )
-from anabranch.journal.fold import fold
+from anabranch.journal.fold import RunState, fold
 from anabranch.journal.interface import RunWriter
 from anabranch.model.ids import RunId, new_run_id
 from anabranch.model.records import RunStatus
 from anabranch.stacks import Stack
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """An observer that wants to know what earlier lives of a resumed run have recorded."""
+
+    def remember(self, state: RunState) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +112,9 @@ def relaunch(
     except BaseException:
         writer.release()
         raise
+    for observer in observers:
+        if isinstance(observer, Remembers):
+            observer.remember(state)
     replay = Replay(state)
     return _drive(pipeline, arguments, stack, values, writer, replay, created, observers)
 

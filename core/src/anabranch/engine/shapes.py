@@ -58,8 +58,8 @@ def rebuilt(shape: Any, own: Place, outputs: tuple[Output, ...], locate: Locate)
 def _is_reference(value: object) -> bool:
     if isinstance(value, Artifact | StepFuture | MapFuture):
         return True
-    if type(value) in (list, tuple):
+    if isinstance(value, list | tuple):
         return any(map(_is_reference, value))
-    if type(value) is dict:
-        return any(map(_is_reference, value.values()))  # type: ignore[attr-defined]
+    if isinstance(value, dict):
+        return any(map(_is_reference, value.values()))
     return False

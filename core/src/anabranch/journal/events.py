@@ -305,7 +305,7 @@ def from_row(row: Row) -> Event:
         values = {name: _typed(name, value) for name, value in row.body.items()}
         if "data" in form.kind.__slots__:
             values["data"] = bytes(row.data)
-        return form.kind(at=row.at, **values)  # type: ignore[arg-type]
+        return form.kind(at=row.at, **values)
     except (ValueError, TypeError, KeyError) as error:
         raise JournalCorrupt(
             f"an event of kind {row.kind!r} cannot be read: {error}",

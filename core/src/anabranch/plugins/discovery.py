@@ -84,17 +84,17 @@ def load(points: Iterable[EntryPoint], blocked: frozenset[str] = frozenset()) ->
     """Imports the modules of these entry points, one by one."""
     points = tuple(points)
     wanted = [point for point in points if not _names(point, blocked) & blocked]
-    plugins, problems = [], []
-    for point in wanted:
-        loaded = _rival(point, wanted) or _loaded(point)
-        (plugins if isinstance(loaded, Plugin) else problems).append(loaded)
+    loaded = [_rival(point, wanted) or _loaded(point) for point in wanted]
     known = {name for point in points for name in _names(point, blocked)}
-    problems += [_unknown(name, known) for name in sorted(blocked - known)]
+    absent = [_unknown(name, known) for name in sorted(blocked - known)]
+    problems = [*(item for item in loaded if isinstance(item, Problem)), *absent]
+    plugins = tuple(item for item in loaded if isinstance(item, Plugin))
     left_out = tuple(point.name for point in points if point not in wanted)
-    return Found(tuple(plugins), tuple(problems), left_out)
+    return Found(plugins, tuple(problems), left_out)
 
 
 def distribution_of(point: EntryPoint) -> str:
+    """The distribution that declares it, with its version; empty if that is not known."""
     return f"{point.dist.name} {point.dist.version}" if point.dist else ""
 
 

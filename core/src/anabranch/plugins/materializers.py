@@ -58,4 +58,5 @@ class DeferredSequenceCodec(DeferredCodec):
 
 
 def deferred(record: MaterializerRecord) -> Codec:
+    """The codec of a record, as yet unmade."""
     return (DeferredSequenceCodec if record.reads_items else DeferredCodec)(record)

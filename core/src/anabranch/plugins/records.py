@@ -118,7 +118,7 @@ class MaterializerRecord(Record):
     reads_items: bool = False
 
 
-def resolved(reference: str) -> Any:  # noqa: ANN401
+def resolved(reference: str) -> Any:
     """What `"module:name"` refers to. Raises whatever the import raises, or `AttributeError`."""
     module, _, name = reference.partition(":")
     return getattr(importlib.import_module(module), name)

@@ -1,7 +1,7 @@
 """All that the installed plugins provide, by role and name.
 
-Each plugin's hooks are called on their own, so that one that fails is left out with a line that names it. A name that two
-plugins provide belongs to neither: it is refused when it is looked up, because which code runs a pipeline must not
+Each plugin's hooks are called on their own, so that one that fails is left out with a line that names it. A name that
+two plugins provide belongs to neither: it is refused when it is looked up, because which code runs a pipeline must not
 depend on the order of `sys.path`.
 """
 
@@ -112,16 +112,18 @@ class Registry:
 
     def _implemented(self, plugin: Plugin) -> list[str]:
         """Its hooks by name, but those that it marks as optional: a newer version may have them."""
-        names = []
-        for caller in self._manager.get_hookcallers(plugin.module) or ():
-            for hook in caller.get_hookimpls():
-                if hook.plugin is plugin.module and not hook.optionalhook:
-                    names.append(caller.name)
-        return names
+        return [
+            caller.name
+            for caller in self._manager.get_hookcallers(plugin.module) or ()
+            for hook in caller.get_hookimpls()
+            if hook.plugin is plugin.module and not hook.optionalhook
+        ]
 
     def _hook(self, plugin: Plugin, name: str) -> pluggy.HookCaller:
         """A hook as this plugin alone implements it."""
-        others: list[ModuleType] = [p for p in self._manager.get_plugins() if p is not plugin.module]
+        others: list[ModuleType] = [
+            p for p in self._manager.get_plugins() if p is not plugin.module
+        ]
         return self._manager.subset_hook_caller(name, others)
 
     def _provided_by(self, plugin: Plugin) -> Iterator[Provided]:
@@ -200,4 +202,3 @@ def _oddities(record: Record) -> Iterator[str]:
 
 def _article(role: str) -> str:
     return f"{'an' if role[0] in 'aeiou' else 'a'} {role}"
-

@@ -1,6 +1,7 @@
 """Stacks: where a run is driven, executed, kept and recorded, chosen by a name.
 
-Opening the built-in stack reads no file, so what reads files, checks settings or tells about stacks loads when asked for.
+Opening the built-in stack reads no file, so what reads files, checks settings or tells about stacks loads when it is
+asked for.
 """
 
 from typing import TYPE_CHECKING

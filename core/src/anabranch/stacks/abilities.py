@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from anabranch.backends.capabilities import CAPABILITIES, UNBUILT
+from anabranch.backends.capabilities import CAPABILITIES, UNBUILT, Meaning
 from anabranch.plugins.records import ExecutorRecord, OrchestratorRecord
+
+BackendRecord: TypeAlias = OrchestratorRecord | ExecutorRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +22,7 @@ def abilities(orchestrator: OrchestratorRecord, executors: Sequence[ExecutorReco
     """An executor counts for what concerns steps. A backend's own reason is told before the engine's."""
     present, lacks = {}, {}
     for name, meaning in CAPABILITIES.items():
-        asked = {
-            "engine": (),
-            "orchestrator": (orchestrator,),
-            "backends": (orchestrator, *executors),
-        }[meaning.decided_by]
+        asked = _asked(meaning, orchestrator, executors)
         how, why = _declared(name, asked)
         if name in UNBUILT:
             lacks[name] = UNBUILT[name] if how is not None or why is None else why
@@ -34,9 +33,15 @@ def abilities(orchestrator: OrchestratorRecord, executors: Sequence[ExecutorReco
     return Abilities(present, lacks)
 
 
-def _declared(
-    name: str, backends: Sequence[OrchestratorRecord | ExecutorRecord]
-) -> tuple[str | None, str | None]:
+def _asked(
+    meaning: Meaning, orchestrator: OrchestratorRecord, executors: Sequence[ExecutorRecord]
+) -> Sequence[BackendRecord]:
+    if meaning.decided_by == "engine":
+        return ()
+    return (orchestrator, *executors) if meaning.decided_by == "backends" else (orchestrator,)
+
+
+def _declared(name: str, backends: Sequence[BackendRecord]) -> tuple[str | None, str | None]:
     """How the first that has it does it, and why the first that lacks it does."""
     why = [b.capabilities.absent[name] for b in backends if name in b.capabilities.absent]
     how = [

@@ -101,7 +101,7 @@ class Assembly:
             if clean is error:
                 raise
             raise clean from None
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (a plugin's code)
             text = " ".join(explained(error).split())
             struck = self.placeholders.struck(text)
             failure = StackError(
@@ -122,7 +122,9 @@ class Assembly:
         if is_uri and scheme != "file":
             return self.registry.at(kind, scheme), location
         if is_uri or os.sep in location or "/" in location or location[0] in "~.":
-            return self.registry.at(kind, "file"), self._path(unquote(rest) if is_uri else location, key)
+            return self.registry.at(kind, "file"), self._path(
+                unquote(rest) if is_uri else location, key
+            )
         return self.registry.find(kind, location), None
 
     def _path(self, text: str, key: str) -> str:
@@ -155,8 +157,8 @@ class Assembly:
         )
 
     def _opening(self, location: str | None, table: Table, key: str) -> Opening:
-        def validate(model: type[S], given: Mapping[str, object]) -> S:
-            return stacks.validated(model, given, self.definition.source.within(key).at)
+        def validate(model: type[S], table: Mapping[str, object]) -> S:
+            return stacks.validated(model, table, self.definition.source.within(key).at)
 
         return Opening(
             stack=self.definition.name,

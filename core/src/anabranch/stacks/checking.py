@@ -57,7 +57,10 @@ def check_stack(
     assembly = assemble(name, start, plugins)
     rows = [
         _row("orchestrator", lambda: _orchestrator(assembly)),
-        *(_row(f"executor {name}", _executor(assembly, name)) for name in assembly.choices.executors),
+        *(
+            _row(f"executor {name}", _executor(assembly, name))
+            for name in assembly.choices.executors
+        ),
         _row("artifact store", lambda: _store(assembly)),
         _row("journal", lambda: _journal(assembly)),
         _row("this release", lambda: _usable(assembly)),

@@ -49,7 +49,9 @@ class Choices:
 
 def choices(table: Table, source: Source) -> Choices:
     """Raises `StackError`, with the line of the key that is wrong."""
-    orchestrator = _text(table.get("orchestrator", DEFAULTS["orchestrator"]), source, "orchestrator")
+    orchestrator = _text(
+        table.get("orchestrator", DEFAULTS["orchestrator"]), source, "orchestrator"
+    )
     executors = _names(table.get("executors", []), source)
     backends = (orchestrator, *executors)
     for key, value in table.items():

@@ -1,7 +1,7 @@
 """Which stack is meant, and where it is written.
 
-A name is chosen by argument, by `ANABRANCH_STACK`, by the project's default, else it is `local`. The project's files and
-its `pyproject.toml` come before the user's own files; `local` needs no file at all, and then nothing is parsed.
+A name is chosen by argument, by `ANABRANCH_STACK`, by the project's default, else it is `local`. The project's files
+and its `pyproject.toml` come before the user's own files; `local` needs no file at all, and then nothing is parsed.
 """
 
 import os

@@ -15,7 +15,7 @@ _DEEPEST = 32
 class ProjectTable:
     """What `[tool.anabranch]` says. `default` is the stack to use when nobody names one."""
 
-    source: Source = Source("pyproject.toml")
+    source: Source
     default: str | None = None
     stacks: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
@@ -30,7 +30,7 @@ def read_pyproject(path: Path) -> ProjectTable:
     """The table `[tool.anabranch]`, if there is one. Raises `StackError`."""
     text = _text(path, "pyproject.toml")
     if "anabranch" not in text:
-        return ProjectTable()
+        return ProjectTable(Source("pyproject.toml"))
     source = Source("pyproject.toml", text, ("tool", "anabranch"))
     tools = _parsed(text, "pyproject.toml").get("tool", {})
     ours = tools.get("anabranch", {}) if isinstance(tools, Mapping) else {}

@@ -1,6 +1,7 @@
 """Fills in `${env:NAME}` and `${file:PATH}` when a stack opens, and keeps what came in out of every text (law L13).
 
-`$${` stands for `${` itself. A file's last line end does not count, so that `echo secret > token` means what it seems to.
+`$${` stands for `${` itself. A file's last line end does not count, so that `echo secret > token` means what it seems
+to.
 """
 
 import os
@@ -58,7 +59,9 @@ class Placeholders:
 
     def _found(self, inside: str | None, placeholder: str, where: str) -> str:
         if inside is None:
-            raise StackError("a placeholder has no end", where, "close ${ with }, or write $${ for ${")
+            raise StackError(
+                "a placeholder has no end", where, "close ${ with }, or write $${ for ${"
+            )
         kind, colon, name = inside.partition(":")
         reading = self._kinds.get(kind)
         if reading is None or not colon:

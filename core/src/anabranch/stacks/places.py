@@ -53,7 +53,7 @@ def find_project(start: Path) -> Path:
 
 def absolute(path: Path) -> Path:
     """Without `..`, and without asking the file system what is a link."""
-    return Path(os.path.abspath(path))  # noqa: PTH100
+    return Path(os.path.abspath(path))
 
 
 def _is_root(folder: str) -> bool:
@@ -69,7 +69,9 @@ def _current_directory() -> Path:
         return Path.cwd()
     except OSError as error:
         raise StackError(
-            f"the current directory is gone: {error.strerror}", "the search for the project", "cd elsewhere"
+            f"the current directory is gone: {error.strerror}",
+            "the search for the project",
+            "cd elsewhere",
         ) from None
 
 

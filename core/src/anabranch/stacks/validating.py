@@ -27,13 +27,19 @@ def validated(model: type[S], table: Mapping[str, object], at: Callable[..., str
 
 
 def _explained(
-    model: type[BaseModel], kind: str, loc: Sequence[int | str], message: str, at: Callable[..., str]
+    model: type[BaseModel],
+    kind: str,
+    loc: Sequence[int | str],
+    message: str,
+    at: Callable[..., str],
 ) -> StackError:
     keys = [part for part in loc if isinstance(part, str)]
     name = ".".join(map(str, loc)) or "the table"
     fields = _fields(model, keys[:-1])
     if kind == "extra_forbidden":
-        return StackError(f"there is no setting {keys[-1]!r}", at(*keys), suggestion(keys[-1], fields))
+        return StackError(
+            f"there is no setting {keys[-1]!r}", at(*keys), suggestion(keys[-1], fields)
+        )
     if kind == "missing":
         return StackError(f"setting {name!r} is missing", at(*keys[:-1]), f"add {keys[-1]} = ...")
     what = " ".join(message.split())

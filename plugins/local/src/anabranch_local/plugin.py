@@ -1,7 +1,7 @@
 """What this distribution provides. Listing it imports neither SQLite nor pydantic: `create` does, once it is needed.
 
-The artifact store and the journal live in the core, for a stranger's backend builds on them too; that a stack can choose
-them is told here, by the same door as for any plugin.
+The artifact store and the journal live in the core, for a stranger's backend builds on them too; that a stack can
+choose them is told here, by the same door as for any plugin.
 """
 
 from collections.abc import Iterator
@@ -75,23 +75,23 @@ def anabranch_journals() -> Iterator[JournalRecord]:
 
 def create_store(opening: Opening) -> ArtifactStore:
     """Settings are read only where there are some, which spares a plain run pydantic."""
-    from anabranch.artifacts.local import LocalStore
+    from anabranch.artifacts.local import LocalStore  # noqa: PLC0415
 
     root = Path(opening.location or opening.home / "artifacts")
     if not opening.table:
         return LocalStore(root)
-    from anabranch_local.settings import LocalStoreSettings
+    from anabranch_local.settings import LocalStoreSettings  # noqa: PLC0415
 
     return LocalStore(root, is_synced=opening.settings(LocalStoreSettings).synced)
 
 
 def create_journal(opening: Opening) -> Journal:
     """The same for the journal."""
-    from anabranch.journal.sqlite import SqliteJournal
+    from anabranch.journal.sqlite import SqliteJournal  # noqa: PLC0415
 
     path = Path(opening.location or opening.home / "journal.db")
     if not opening.table:
         return SqliteJournal(path)
-    from anabranch_local.settings import SqliteSettings
+    from anabranch_local.settings import SqliteSettings  # noqa: PLC0415
 
     return SqliteJournal(path, opening.settings(SqliteSettings).synchronous)

@@ -64,7 +64,7 @@ class Ledger:
 
     def leaf(self, label: str, value: str) -> bytes:
         self.leaves[label] = value
-        return text(label, b"L")
+        return text(label, b"R")
 
     def foreign(self, origin: Origin, name: str) -> bytes:
         """Something in a module that counts by its version."""

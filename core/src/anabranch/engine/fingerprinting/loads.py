@@ -40,9 +40,8 @@ class Import(NamedTuple):
 
 _GLOBAL = opcodes("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 _ATTRIBUTE = opcodes("LOAD_ATTR", "LOAD_METHOD")
-_VARIABLE = opcodes(
-    "LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_BORROW", "LOAD_DEREF", "LOAD_CLASSDEREF"
-) | opcodes("LOAD_FROM_DICT_OR_DEREF")
+_LOAD_FAST = opcodes("LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_BORROW")
+_VARIABLE = _LOAD_FAST | opcodes("LOAD_DEREF", "LOAD_CLASSDEREF") | opcodes("LOAD_FROM_DICT_OR_DEREF")
 _STORE_VARIABLE = opcodes("STORE_FAST", "STORE_DEREF")
 _STORE_LOCAL_NAME = dis.opmap["STORE_NAME"]
 _STORE_NAME = opcodes("STORE_NAME", "STORE_GLOBAL")
@@ -67,7 +66,7 @@ def loads_and_imports(
         elif opcode in _VARIABLE and (imports or code.co_freevars):
             name = _variable(code, route.arguments[place])
             scope = "free" if name in code.co_freevars else "local"
-            if scope == "local" and name not in imports:
+            if (scope == "local" and name not in imports) or _is_cell(code, opcode, name):
                 continue
         else:
             continue
@@ -93,6 +92,11 @@ def _variable(code: CodeType, index: int) -> str:
         return code.co_varnames[index]
     cells = [name for name in code.co_cellvars if name not in code.co_varnames]
     return (*cells, *code.co_freevars)[index - len(code.co_varnames)]
+
+
+def _is_cell(code: CodeType, opcode: int, name: str) -> bool:
+    """Whether the cell itself is loaded, to be handed to an inner function (3.13 has no other opcode)."""
+    return opcode in _LOAD_FAST and (name in code.co_cellvars or name in code.co_freevars)
 
 
 def _imports(code: CodeType, route: Walk) -> dict[str, tuple[Import, ...]]:
