@@ -1,7 +1,6 @@
 """What the tests here stand on: a project of their own, so that no run is written anywhere else."""
 
 import importlib.util
-import itertools
 import os
 import subprocess
 import sys
@@ -12,7 +11,6 @@ from types import ModuleType
 
 import pytest
 
-_numbers = itertools.count(1)
 _QUIET = {"ANABRANCH_CONSOLE": "quiet", "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 _OURS = ("ANABRANCH_HOME", "ANABRANCH_STACK", "ANABRANCH_PLUGINS", "XDG_CONFIG_HOME")
 
@@ -22,7 +20,7 @@ class Project:
     """A folder with a user's files in it. Modules that `load` has imported are forgotten when the test ends."""
 
     folder: Path
-    loaded: list[str] = field(default_factory=list)
+    loaded: set[str] = field(default_factory=set)
 
     def write(self, text: str, name: str = "flow.py") -> Path:
         path = self.folder / name
@@ -31,15 +29,15 @@ class Project:
         return path
 
     def load(self, text: str, name: str = "flow.py") -> ModuleType:
-        """Writes the file and imports it afresh, as an edited file is imported by the next process."""
+        """Writes the file and imports it afresh under its own name, as the next process would."""
         path = self.write(text, name)
-        module = f"{path.stem}_{next(_numbers)}"
-        spec = importlib.util.spec_from_file_location(module, path)
+        spec = importlib.util.spec_from_file_location(path.stem, path)
         assert spec is not None
         assert spec.loader is not None
         made = importlib.util.module_from_spec(spec)
-        self.loaded.append(module)
-        sys.modules[module] = made
+        assert path.stem in self.loaded or path.stem not in sys.modules
+        self.loaded.add(path.stem)
+        sys.modules[path.stem] = made
         spec.loader.exec_module(made)
         return made
 
@@ -47,7 +45,7 @@ class Project:
         self, *arguments: str | Path, timeout: float = 60, **environ: str
     ) -> subprocess.CompletedProcess[str]:
         """Runs `python ARGUMENTS...` in the project, to its end, however it ends."""
-        command = [sys.executable, *map(str, arguments)]
+        command = [sys.executable, "-W", "error", *map(str, arguments)]
         return subprocess.run(
             command,
             cwd=self.folder,
@@ -70,6 +68,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project
     folder = tmp_path / "project"
     folder.mkdir()
     monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # a file that is edited twice in a second
     made = Project(folder)
     yield made
     for name in made.loaded:

@@ -20,9 +20,8 @@ def quiet_tracebacks() -> None:
 def _show(kind: type[BaseException], error: BaseException, tb: TracebackType | None) -> None:
     frames = own_frames(tb)
     if isinstance(error, UserMistake):
-        where = traceback.extract_tb(frames)[-1:] if frames else []
-        for frame in where:
+        for frame in traceback.extract_tb(frames)[-1:]:
             print(f"{frame.filename}:{frame.lineno}: {frame.line}", file=sys.stderr)
         print(f"{kind.__name__}: {error}", file=sys.stderr)
         return
-    sys.__excepthook__(kind, error, frames)
+    sys.__excepthook__(kind, error.with_traceback(frames), frames)

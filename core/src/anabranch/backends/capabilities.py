@@ -9,11 +9,10 @@ mention is absent.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(NamedTuple):
     """`decided_by`: the orchestrator, any backend of the stack (orchestrator or executor), or the engine itself."""
 
     text: str

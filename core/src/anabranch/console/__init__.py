@@ -1,6 +1,6 @@
 """Shows runs to people: while they go on, and afterwards.
 
-This room only draws. It knows what was recorded (events, states) and not who records it; its observers are handed to
+This room only draws. It knows what was recorded (events, states) and not who records it; its displays are handed to
 the engine as plain callables. Importing it loads nothing: rich costs a tenth of a second, and a run whose output goes
 to a file, or whose state is asked for as JSON, never pays for it.
 """
@@ -14,17 +14,22 @@ if TYPE_CHECKING:
     from anabranch.console.live import LiveTree as LiveTree
     from anabranch.console.observing import Display as Display
     from anabranch.console.plain import PlainLines as PlainLines
-    from anabranch.console.tables import runs_table as runs_table
-    from anabranch.console.trees import run_tree as run_tree
+    from anabranch.console.printing import print_graph as print_graph
+    from anabranch.console.printing import print_mark as print_mark
+    from anabranch.console.printing import print_run as print_run
+    from anabranch.console.printing import print_runs as print_runs
+    from anabranch.console.printing import print_table as print_table
 
-__getattr__ = lazy(
-    __name__,
-    {
-        "Display": "anabranch.console.observing",
-        "LiveTree": "anabranch.console.live",
-        "PlainLines": "anabranch.console.plain",
-        "observer": "anabranch.console.choosing",
-        "run_tree": "anabranch.console.trees",
-        "runs_table": "anabranch.console.tables",
-    },
-)
+_NAMES = {
+    "Display": "anabranch.console.observing",
+    "LiveTree": "anabranch.console.live",
+    "PlainLines": "anabranch.console.plain",
+    "observer": "anabranch.console.choosing",
+    "print_graph": "anabranch.console.printing",
+    "print_mark": "anabranch.console.printing",
+    "print_run": "anabranch.console.printing",
+    "print_runs": "anabranch.console.printing",
+    "print_table": "anabranch.console.printing",
+}
+
+__getattr__ = lazy(__name__, _NAMES)

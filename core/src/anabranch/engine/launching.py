@@ -20,6 +20,7 @@ from anabranch.engine.driving import Circumstances, Driver
 from anabranch.engine.admission import admit
 from anabranch.engine.failures import recorded
 from anabranch.engine.fingerprints import Fingerprinter
+from anabranch.engine.holders import is_gone, this_holder
 from anabranch.engine.recording import Observer, Recorder
 from anabranch.engine.replaying import Replay
 from anabranch.engine.values import Values
@@ -86,7 +87,7 @@ def launch(
         arguments=outputs,
         data=data,
     )
-    writer = stack.journal.create(created, _holder(), stack.lease_seconds)
+    writer = stack.journal.create(created, this_holder(), stack.lease_seconds)
     for observer in observers:
         observer(1, created)
     return _drive(pipeline, arguments, stack, values, writer, Replay(), created, observers)
@@ -97,7 +98,9 @@ def relaunch(
 ) -> Finished:
     """Takes up a run that is not over, or that failed. Raises `RunNotFound`, `RunNotResumable` or `RunBusy`."""
     admit(pipeline, stack.lacks, stack.name)
-    writer = stack.journal.acquire(run, _holder(), stack.lease_seconds)
+    lease = stack.journal.summary(run).lease
+    dead = lease.epoch if lease is not None and is_gone(lease.holder) else None
+    writer = stack.journal.acquire(run, this_holder(), stack.lease_seconds, dead_epoch=dead)
     try:
         state = fold(stack.journal.read(run, without=(LogWritten,)))
         created = state.created
@@ -179,7 +182,7 @@ def _first_events(replay: Replay) -> list[Event]:
     now = time.time()
     life = replay.state.life + 1
     started = DriverStarted(
-        at=now, life=life, holder=_holder(), python=platform.python_version()
+        at=now, life=life, holder=this_holder(), python=platform.python_version()
     )
     events: list[Event] = [started]
     for known in replay.to_discard():
@@ -203,10 +206,6 @@ def _close(recorder: Recorder) -> None:
         recorder.close()
     except JournalError:
         return
-
-
-def _holder() -> str:
-    return f"{platform.node()}:{os.getpid()}"
 
 
 def _chance() -> float:

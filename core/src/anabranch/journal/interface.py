@@ -66,8 +66,13 @@ class Journal(Protocol):
         """A new run with its first event, held by `holder`."""
         ...
 
-    def acquire(self, run: RunId, holder: str, ttl_seconds: float) -> RunWriter:
-        """The lease of an existing run. Raises `RunNotFound`, or `RunBusy` while another holder's lease lasts."""
+    def acquire(
+        self, run: RunId, holder: str, ttl_seconds: float, dead_epoch: int | None = None
+    ) -> RunWriter:
+        """The lease of an existing run. Raises `RunNotFound`, or `RunBusy` while another holder's lease lasts.
+
+        The caller knows that the holder of `dead_epoch` is gone: a lease of that epoch is over already.
+        """
         ...
 
     def read(

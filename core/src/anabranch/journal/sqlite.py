@@ -72,11 +72,13 @@ class SqliteJournal:
             db.executemany(_INSERT, _stored(number, pack(1, [created])))
         return SqliteWriter(self, created.run, number, epoch=1, head=1, ttl_seconds=ttl_seconds)
 
-    def acquire(self, run: RunId, holder: str, ttl_seconds: float) -> "SqliteWriter":
+    def acquire(
+        self, run: RunId, holder: str, ttl_seconds: float, dead_epoch: int | None = None
+    ) -> "SqliteWriter":
         now = time.time()
         with self._transaction() as db:
             number, epoch, owner, until = self._row(db, run, "number, epoch, holder, until")
-            if owner is not None and until > now and owner != holder:
+            if owner is not None and until > now and epoch != dead_epoch:
                 raise RunBusy(
                     f"run {run} already has a driver: {owner}",
                     f"its lease lasts for another {until - now:.0f} s unless it is renewed",

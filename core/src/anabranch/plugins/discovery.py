@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
+from typing import NamedTuple
 
 from anabranch.errors import StackError, suggestion
 from anabranch.plugins.hookspecs import PROJECT
@@ -50,8 +51,7 @@ class Problem:
         return " ".join(f"plugin {self.plugin!r}{owner}: {self.what}".split())
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """`plugins` are in the order of their names; `blocked` are the names that were found and left out by wish."""
 
     plugins: tuple[Plugin, ...]

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from anabranch import backends
 from anabranch.artifacts.interface import ArtifactStore, Codec
 from anabranch.backends.capabilities import Capabilities
-from anabranch.backends.interface import Backend
 from anabranch.journal.interface import Journal
 
 S = TypeVar("S")
@@ -69,7 +69,7 @@ class OrchestratorRecord(Record):
 
     role: ClassVar[str] = "orchestrator"
 
-    create: Callable[[Opening], Backend] | None
+    create: "Callable[[Opening], backends.Backend] | None"
     capabilities: Capabilities = field(default_factory=Capabilities)
 
 
@@ -79,7 +79,7 @@ class ExecutorRecord(Record):
 
     role: ClassVar[str] = "executor"
 
-    create: Callable[[Opening], Backend]
+    create: "Callable[[Opening], backends.Backend]"
     capabilities: Capabilities = field(default_factory=Capabilities)
 
 

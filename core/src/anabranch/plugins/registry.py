@@ -6,9 +6,8 @@ depend on the order of `sys.path`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import ModuleType
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import pluggy
 
@@ -43,8 +42,7 @@ _AT_HOME = {"local": "anabranch-local", "sqlite": "anabranch-local", "file": "an
 """The core has no backend of its own; this much it knows about where the default one is to be had."""
 
 
-@dataclass(frozen=True, slots=True)
-class Provided:
+class Provided(NamedTuple):
     """A record, and the plugin that it comes from."""
 
     record: Record

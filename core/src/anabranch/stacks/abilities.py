@@ -1,8 +1,7 @@
 """What a stack can do and what it lacks, from what its backends declare and what the engine has."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from anabranch.backends.capabilities import CAPABILITIES, UNBUILT, Meaning
 from anabranch.plugins.records import ExecutorRecord, OrchestratorRecord
@@ -10,8 +9,7 @@ from anabranch.plugins.records import ExecutorRecord, OrchestratorRecord
 BackendRecord: TypeAlias = OrchestratorRecord | ExecutorRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Abilities:
+class Abilities(NamedTuple):
     """`present` maps a capability to how, `lacks` to why not. Together they are all capabilities there are."""
 
     present: Mapping[str, str]

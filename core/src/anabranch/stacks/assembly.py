@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote
 
-from anabranch import stacks
+from anabranch import backends, stacks
 from anabranch.artifacts.codecs import Codecs
 from anabranch.artifacts.interface import ArtifactStore
-from anabranch.backends.interface import Backend
 from anabranch.errors import AnabranchError, DefinitionError, StackError
 from anabranch.journal.interface import Journal
 from anabranch.plugins.discovery import explained
@@ -65,7 +64,7 @@ class Assembly:
         self._check(record, self._table(name), name)
         return record
 
-    def backend(self, record: OrchestratorRecord | ExecutorRecord) -> Backend | None:
+    def backend(self, record: OrchestratorRecord | ExecutorRecord) -> "backends.Backend | None":
         """`None` if drivers run in the process that starts the run."""
         if record.create is None:
             return None

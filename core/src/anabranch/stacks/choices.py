@@ -12,7 +12,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from anabranch.errors import StackError, suggestion
 from anabranch.stacks.sources import Source
@@ -27,16 +27,14 @@ _SHORTEST_LEASE = 1.0
 Table = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """A component: `location` as it is written, settings as they stand in `table`."""
 
     location: str
-    table: Table = field(default_factory=dict)
+    table: Table
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choices:
+class Choices(NamedTuple):
     """`tables` are the settings of the orchestrator and the executors, by name."""
 
     orchestrator: str
@@ -86,7 +84,7 @@ def _choice(table: Table, source: Source, key: str) -> Choice:
     if isinstance(value, Mapping):
         location = _text(value.get("location", DEFAULTS[key]), source, key, "location")
         return Choice(location, {name: value[name] for name in value if name != "location"})
-    return Choice(_text(value, source, key))
+    return Choice(_text(value, source, key), {})
 
 
 def _names(value: object, source: Source) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from anabranch import stacks
 from anabranch.errors import StackError, suggestion
@@ -29,8 +30,7 @@ class Definition:
     table: Mapping[str, object] = field(default_factory=dict, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """Where a stack of this name is defined. `path` is `None` for a table of pyproject.toml."""
 
     name: str

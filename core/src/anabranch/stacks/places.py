@@ -3,8 +3,8 @@
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from anabranch.errors import StackError
 
@@ -12,8 +12,7 @@ HOME_VARIABLE = "ANABRANCH_HOME"
 _MARKS = (".anabranch", "pyproject.toml", ".git")
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(NamedTuple):
     """All absolute. `home` keeps the project's runs and need not exist; `user` may be `None`: no home directory."""
 
     project: Path

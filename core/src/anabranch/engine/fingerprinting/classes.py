@@ -11,7 +11,7 @@ from types import MappingProxyType
 from anabranch.engine.fingerprinting.canonical import pack
 from anabranch.engine.fingerprinting.hints import hint_pieces
 from anabranch.engine.fingerprinting.ledger import Ledger
-from anabranch.engine.fingerprinting.objects import ask, attribute, is_function, wrapped
+from anabranch.engine.fingerprinting.objects import ask, attribute, full_name, is_function, wrapped
 from anabranch.engine.fingerprinting.origins import namespace_of
 from anabranch.engine.fingerprinting.pieces import Pieces
 
@@ -29,7 +29,7 @@ _HEAP_TYPE = 1 << 9
 
 def class_pieces(ledger: Ledger, kind: type) -> Pieces:
     if not kind.__flags__ & _HEAP_TYPE:
-        return Pieces(ledger.foreign(ledger.origin_of(kind), kind.__qualname__))
+        return Pieces(ledger.foreign(ledger.origin_of(kind), full_name(kind)[1]))
     own: Mapping[str, object] = ask(lambda: dict(vars(kind)), {})
     values: dict[str, object] = {
         f"attribute {name}": value
@@ -41,12 +41,9 @@ def class_pieces(ledger: Ledger, kind: type) -> Pieces:
         values["metaclass"] = type(kind)
     if issubclass(type(kind), EnumMeta):
         values["members"] = _members(kind)
-    module = attribute(kind, "__module__")
     hints = own.get("__annotations__")
     hinted = hint_pieces(
-        ledger,
-        hints if isinstance(hints, dict) else {},
-        namespace_of(module) if isinstance(module, str) else {},
+        ledger, hints if type(hints) is dict else {}, namespace_of(full_name(kind)[0])
     )
     return Pieces(pack(b"k", (hinted.code,)), values | hinted.values)
 

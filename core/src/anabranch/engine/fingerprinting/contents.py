@@ -7,7 +7,7 @@ from anabranch.engine.fingerprinting.canonical import pack, text
 from anabranch.engine.fingerprinting.classes import class_pieces
 from anabranch.engine.fingerprinting.functions import function_pieces
 from anabranch.engine.fingerprinting.ledger import Ledger
-from anabranch.engine.fingerprinting.objects import is_class, is_function, wrapped
+from anabranch.engine.fingerprinting.objects import full_name, is_class, is_function, wrapped
 from anabranch.engine.fingerprinting.origins import OWN_PACKAGE
 from anabranch.engine.fingerprinting.pieces import Pieces
 from anabranch.engine.fingerprinting.values import Values
@@ -43,10 +43,10 @@ class Contents:
 
     def type_of(self, value: object) -> bytes:
         """Values of Anabranch's own classes do not bring in its version: options would, in every step."""
-        kind = type(value)
-        if kind.__module__.partition(".")[0] == OWN_PACKAGE:
-            return text(f"{kind.__module__}:{kind.__qualname__}", b"F")
-        return self.values.encode(kind)
+        module, name = full_name(type(value))
+        if module.partition(".")[0] == OWN_PACKAGE:
+            return text(f"{module}:{name}", b"F")
+        return self.values.encode(type(value))
 
     def owns(self, kind: type) -> bool:
         return self._ledger.origin_of(kind).owner == "project"

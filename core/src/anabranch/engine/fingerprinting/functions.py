@@ -27,7 +27,7 @@ def function_pieces(ledger: Ledger, function: FunctionType) -> Pieces:
     if origin.owner != "project":
         return Pieces(ledger.foreign(origin, function.__code__.co_qualname), values, slots)
     shape = ledger.surroundings.shapes.of(function.__code__)
-    scope = {name: (Edge(each.__name__, each),) for name, each in cells.items() if is_module(each)}
+    scope = {name: (Edge(name, each),) for name, each in cells.items() if is_module(each)}
     bindings = Names(ledger, function.__globals__).resolved(shape, scope)
     hints: dict[str, object] = ask(lambda: function.__annotations__, {})
     hinted = hint_pieces(ledger, hints, function.__globals__)

@@ -16,6 +16,7 @@ from anabranch.engine.fingerprinting.objects import (
     is_class,
     is_function,
     is_module,
+    variables,
     wrapped,
 )
 from anabranch.engine.fingerprinting.origins import Origin, Origins, namespace_of
@@ -76,7 +77,7 @@ class Ledger:
     def named(self, value: object) -> bytes | None:
         """A module, function or class that is found under its own name; `None` for other values."""
         if is_module(value):
-            origin = self.surroundings.origins.of(vars(value))
+            origin = self.surroundings.origins.of(variables(value))
             project = origin.owner == "project"
             return self.edge(origin.module, value) if project else self.foreign(origin, "")
         home = self._home(value)
@@ -113,7 +114,7 @@ class Ledger:
         of the fact that there is nothing.
         """
         for position, name in enumerate(attributes):
-            namespace = vars(edge.value) if is_module(edge.value) else {}
+            namespace = variables(edge.value)
             origin = self.surroundings.origins.of(namespace)
             if not namespace or origin.owner != "project":
                 return edge, attributes[position:]

@@ -20,6 +20,10 @@ Scope: TypeAlias = Mapping[str, tuple[Edge, ...]]
 """Names of enclosing functions, with the modules that they may stand for."""
 
 
+_ANY_NAME = frozenset({"globals", "eval", "exec"})
+"""Builtins that reach any global by a name that is not in the code: then the whole module counts."""
+
+
 class Names:
     """Resolves the names of one function, class body or annotation into a ledger.
 
@@ -63,6 +67,8 @@ class Names:
             if name in MACHINERY or name.startswith("@"):  # "@py_builtins" is pytest's own
                 return b""
             return self._ledger.bind(f"{self._module}.{name}", self._globals[name], attributes)
+        if name in _ANY_NAME and (module := sys.modules.get(self._module)) is not None:
+            return self._ledger.bind(name, module)
         if name in vars(builtins) or may_be_unbound or self._lenient:
             return b""
         return self._ledger.leaf(f"{self._module}.{name}", UNBOUND)

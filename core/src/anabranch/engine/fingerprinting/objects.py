@@ -5,7 +5,7 @@ Here is the one place where their code may fail: an object is asked for its `__q
 What does not answer counts by its type. `isinstance` is avoided, since it believes an object's `__class__`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FunctionType, ModuleType
 from typing import TypeGuard, TypeVar
 
@@ -37,6 +37,20 @@ def is_module(value: object) -> TypeGuard[ModuleType]:
     return issubclass(type(value), ModuleType)
 
 
+def variables(value: object) -> Mapping[str, object]:
+    """The globals of a module; empty for anything else. A lazy module may have to load itself first."""
+    return ask(lambda: vars(value), {}) if is_module(value) else {}
+
+
+def full_name(kind: type) -> tuple[str, str]:
+    """Module and name as the class tells them; a metaclass may tell nonsense."""
+    module, name = attribute(kind, "__module__"), attribute(kind, "__qualname__")
+    return (
+        module if type(module) is str else "",
+        name if type(name) is str else type.__repr__(kind),
+    )
+
+
 def wrapped(value: object) -> object:
     """What an object says that it wraps (`functools.update_wrapper`), or `None`.
 
@@ -48,5 +62,5 @@ def wrapped(value: object) -> object:
     own = ask(lambda: object.__getattribute__(value, "__dict__"), None)
     if type(own) is dict and "__wrapped__" in own:
         return own["__wrapped__"]
-    declared = any("__wrapped__" in vars(base) for base in type(value).__mro__)
+    declared = any("__wrapped__" in vars(base) for base in type.mro(type(value)))
     return attribute(value, "__wrapped__") if declared else None

@@ -17,7 +17,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path, PurePath
 from typing import Literal, TypeAlias, cast
 
-from anabranch.engine.fingerprinting.objects import ask
+from anabranch.engine.fingerprinting.objects import ask, variables
 
 Owner: TypeAlias = Literal["project", "package", "python"]
 
@@ -109,8 +109,7 @@ def _package(module: str) -> str:
 
 def namespace_of(module: str) -> Mapping[str, object]:
     """The globals of a loaded module; empty if it is not loaded."""
-    loaded = sys.modules.get(module)
-    return {} if loaded is None else ask(lambda: vars(loaded), {})
+    return variables(sys.modules.get(module))
 
 
 def _file(module: str) -> str | None:

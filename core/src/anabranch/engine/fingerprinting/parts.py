@@ -13,7 +13,7 @@ from anabranch.engine.fingerprinting.contents import Contents, pieces_of
 from anabranch.engine.fingerprinting.functions import function_pieces
 from anabranch.engine.fingerprinting.ledger import Edge, Ledger, Surroundings
 from anabranch.engine.fingerprinting.names import Names
-from anabranch.engine.fingerprinting.objects import is_class, is_function, is_module
+from anabranch.engine.fingerprinting.objects import is_class, is_function, is_module, variables
 from anabranch.engine.fingerprinting.pieces import Pieces
 from anabranch.engine.fingerprinting.shapes import shape_of
 from anabranch.engine.fingerprinting.unloaded import Unloaded
@@ -71,7 +71,7 @@ def _module(ledger: Ledger, label: str, module: ModuleType) -> bytes:
     """A module that is used as a value, so that anything in it may be used."""
     bound = (
         each
-        for name, value in sorted(vars(module).items())
+        for name, value in sorted(variables(module).items())
         if not (name.startswith("__") and name.endswith("__")) or name == "__getattr__"
         for each in (text(name), ledger.bind(f"{label}.{name}", value))
     )

@@ -15,9 +15,9 @@ from enum import Enum
 from functools import cached_property
 from itertools import chain
 from types import MappingProxyType, MethodType
-from typing import ForwardRef, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
-from anabranch.engine.fingerprinting.objects import ask, attribute
+from anabranch.engine.fingerprinting.objects import ask, attribute, full_name
 from anabranch.engine.fingerprinting.canonical import atom, literal, pack, text
 from anabranch.engine.fingerprinting.origins import main_name
 
@@ -27,8 +27,17 @@ MOST_ITEMS = 1_000_000
 DEEPEST = 60
 """A value nested deeper than this counts by its type alone."""
 
-_HANDLES = frozenset({("logging", "Logger"), ("logging", "RootLogger"), ("os", "_Environ")})
-"""Ways to the process and its surroundings rather than values."""
+_BY_ATTRIBUTES = {
+    # Ways to the process and its surroundings rather than values.
+    ("logging", "Logger"): (),
+    ("logging", "RootLogger"): (),
+    ("os", "_Environ"): (),
+    # These pickle as their names alone.
+    ("typing", "ForwardRef"): ("__forward_arg__",),
+    ("typing", "NewType"): ("__name__", "__supertype__"),
+    ("typing", "TypeVar"): ("__name__", "__bound__", "__constraints__"),
+    ("typing", "TypeAliasType"): ("__name__", "__value__"),
+}
 
 _Parts: TypeAlias = tuple[object, ...]
 
@@ -146,10 +155,10 @@ def _known_parts(value: object) -> _Parts | None:
         return (value.__func__,)
     if type(value) is cached_property:
         return (value.func,)
-    if type(value) is ForwardRef:
-        return (value.__forward_arg__,)
-    is_handle = (type(value).__module__, type(value).__qualname__) in _HANDLES
-    return () if is_handle else None
+    name = full_name(type(value))
+    if name in _BY_ATTRIBUTES:
+        return tuple(attribute(value, each) for each in _BY_ATTRIBUTES[name])
+    return None
 
 
 def _reduced(value: object) -> _Parts | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import WRAPPER_ASSIGNMENTS
 
 from anabranch.engine.fingerprinting.ledger import Ledger
-from anabranch.engine.fingerprinting.objects import ask, wrapped
+from anabranch.engine.fingerprinting.objects import ask, full_name, wrapped
 from anabranch.engine.fingerprinting.origins import OWN_PACKAGE
 from anabranch.engine.fingerprinting.pieces import Pieces
 
@@ -22,7 +22,7 @@ def wrapper_pieces(ledger: Ledger, wrapper: object) -> Pieces:
     """
     kind = type(wrapper)
     values: dict[str, object] = {"wraps": wrapped(wrapper)}
-    if kind.__module__.partition(".")[0] != OWN_PACKAGE:
+    if full_name(kind)[0].partition(".")[0] != OWN_PACKAGE:
         values["type"] = kind
     if ledger.origin_of(kind).owner == "project":
         values["state"] = ask(lambda: _state(wrapper), None)

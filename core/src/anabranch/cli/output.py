@@ -1,0 +1,68 @@
+"""Where a command's words go: results to standard output, everything else to standard error.
+
+With `--json`, standard output carries one document and nothing else; what steps print while a run goes on is then
+sent to standard error, from subprocesses too.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+
+from anabranch.errors import AnabranchError
+from anabranch.journal.events import Json
+
+_RED, _PLAIN = "\x1b[31m", "\x1b[0m"
+
+
+class Output:
+    """One command's. `is_json` says that a document is wanted."""
+
+    def __init__(self, is_json: bool) -> None:
+        self.is_json = is_json
+
+    def document(self, document: Mapping[str, Json]) -> None:
+        """The one document of this command."""
+        print(json.dumps(document, indent=2, ensure_ascii=False))
+
+    def note(self, text: str) -> None:
+        """Something to know besides the result."""
+        print(text, file=sys.stderr)
+
+    def error(self, error: AnabranchError, code: int) -> None:
+        """Three lines; and a document, if one is expected."""
+        first, *rest = str(error).splitlines()
+        if _has_colour():
+            first = f"{_RED}{first}{_PLAIN}"
+        print("\n".join([first, *rest]), file=sys.stderr)
+        if self.is_json:
+            told: dict[str, Json] = {
+                "type": type(error).__name__,
+                "what": error.what,
+                "in": error.to or None,
+                "do": error.do or None,
+                "exit_code": code,
+            }
+            self.document({"error": told})
+
+    @contextmanager
+    def reserved(self) -> Iterator[None]:
+        """Keeps standard output free for the document while user code runs."""
+        if not self.is_json:
+            yield
+            return
+        sys.stdout.flush()
+        kept = os.dup(1)
+        os.dup2(2, 1)
+        try:
+            with redirect_stdout(sys.stderr):
+                yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 1)
+            os.close(kept)
+
+
+def _has_colour() -> bool:
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
