@@ -63,7 +63,7 @@ def types(session: nox.Session) -> None:
 def imports(session: nox.Session) -> None:
     """Check that imports fall one way; the contracts are in pyproject.toml."""
     install(session, "test")
-    session.run("lint-imports", "--no-cache")
+    session.run("lint-imports", "--no-cache", "--no-logo")
 
 
 @nox.session
@@ -84,9 +84,9 @@ def examples(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure speed and memory; numbers of two machines do not compare."""
+    """Measure speed and memory; bench/README.md says how to read the numbers."""
     install(session, "test", "bench")
-    session.run("python", "-m", "bench", *session.posargs)
+    session.run("python", "bench/run.py", *session.posargs)
 
 
 def install(session: nox.Session, *groups: str) -> None:

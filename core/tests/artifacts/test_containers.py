@@ -40,17 +40,17 @@ ATOMS = (
     | st.complex_numbers(allow_nan=False)
 )
 HASHABLE = st.recursive(
-    ATOMS, lambda inner: st.tuples(inner, inner) | st.frozensets(inner), max_leaves=8
+    ATOMS, lambda inner: st.tuples(inner, inner) | st.frozensets(inner, max_size=4), max_leaves=6
 )
 VALUES = st.recursive(
     HASHABLE,
     lambda inner: (
-        st.lists(inner)
+        st.lists(inner, max_size=4)
         | st.tuples(inner, inner)
-        | st.sets(HASHABLE)
-        | st.dictionaries(HASHABLE, inner)
+        | st.sets(HASHABLE, max_size=4)
+        | st.dictionaries(HASHABLE, inner, max_size=4)
     ),
-    max_leaves=15,
+    max_leaves=10,
 )
 
 
@@ -70,7 +70,7 @@ def test_nested_collections_come_back_with_every_type(there_and_back, value):
     assert typed(there_and_back(value)) == typed(value)
 
 
-@given(st.lists(VALUES) | st.lists(VALUES).map(tuple))
+@given(st.lists(VALUES, max_size=5) | st.lists(VALUES, max_size=5).map(tuple))
 def test_each_item_is_read_alone(items_back, value):
     assert typed(items_back(value)) == typed(list(value))
 
@@ -222,3 +222,44 @@ def test_parts_of_a_huge_collection_are_read_by_ranges(codecs):
     back = codecs.decode("list", MemorySource(data))
     assert back[1] == {1}
     assert back[0].shape == (3_000_000,)
+
+
+class Sample:
+    def __init__(self, dataset: np.ndarray, index: int) -> None:
+        self.dataset, self.index = dataset, index
+
+
+@dataclass
+class Chapter:
+    book: object
+    number: int
+
+
+def test_parts_that_share_something_large_are_written_once(codecs, there_and_back):
+    book = Sample(np.zeros(1_000_000), 0)
+    for value in (
+        [Sample(book.dataset, index) for index in range(100)],
+        [Chapter(book, index) for index in range(100)],
+    ):
+        encoded = codecs.encode(value)
+        assert encoded.payload.size < 9_000_000
+        assert encoded.length == 100
+        assert len(there_and_back(value)) == 100
+        source = MemorySource(b"".join(encoded.payload.chunks()))
+        item = codecs.sequence_decoder(encoded.codec).decode_item(source, 7)
+        assert 7 in (getattr(item, "index", None), getattr(item, "number", None))
+    back = there_and_back({1: [Chapter(book, index) for index in range(50)]})
+    assert back[1][0].book is back[1][49].book
+
+
+def test_large_parts_that_share_nothing_stay_apart(codecs):
+    value = [Sample(np.full(1_000_000, index), index) for index in range(20)]
+    assert codecs.encode(value).codec == "list"
+    assert codecs.encode([bytes([index]) * 10_000_000 for index in range(20)]).codec == "list"
+
+
+def test_paths_keep_their_content_however_large_the_collection(codecs, tmp_path):
+    file = tmp_path / "f"
+    with file.open("wb") as stream:
+        stream.truncate(50_000_000)
+    assert codecs.encode([Chapter(file, index) for index in range(4)]).codec == "list"

@@ -163,10 +163,9 @@ def recorded_then_edited(codecs, monkeypatch, before, after):
     """Encode with one version of a class, decode with another."""
     module = types.ModuleType("edited_module")
     monkeypatch.setitem(sys.modules, "edited_module", module)
-    kinds = [
-        dataclasses.make_dataclass("Edited", fields, namespace={"__module__": "edited_module"})
-        for fields in (before, after)
-    ]
+    kinds = [dataclasses.make_dataclass("Edited", fields) for fields in (before, after)]
+    for kind in kinds:
+        kind.__module__ = "edited_module"
     module.Edited = kinds[0]
     encoded = codecs.encode(kinds[0](1))
     assert encoded.codec == "dataclass"

@@ -1,8 +1,9 @@
 """Tells the story of a run to a real journal, and to displays as the engine would: after the commit, in order."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from anabranch.journal.events import (
     AttemptEnded,
@@ -97,6 +98,33 @@ class Story:
             for observer in self.observers:
                 observer(number, event)
 
+    # --- values --------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def failure(message: str = "bad row", kind: str = "builtins:ValueError") -> Failure:
+        name = kind.rpartition(":")[2]
+        return Failure(
+            type=kind,
+            message=message,
+            traceback=(
+                "Traceback (most recent call last):\n"
+                '  File "train.py", line 3, in score\n'
+                f"{name}: {message}\n"
+            ),
+        )
+
+    @staticmethod
+    def output(name: str = "output", **how: object) -> Output:
+        given: dict[str, object] = {
+            "artifact": name,
+            "digest": "9f86d081884c7d659a2feaa0c55ad015",
+            "size": 1234,
+            "codec": "json",
+            "type": "builtins:dict",
+            **how,
+        }
+        return Output(name=name, **given)  # type: ignore[arg-type]
+
     # --- calls -----------------------------------------------------------------------------------------------
 
     def create(
@@ -184,29 +212,18 @@ class Story:
             data=text.encode(),
         )
 
-    def ran(self, display: str, **how: object) -> int:
-        """A call from beginning to end."""
-        given = {key: how.pop(key) for key in list(how) if key in ("scope", "after", "step")}
-        created = self.create(display, **given)  # type: ignore[arg-type]
-        return self.add(created, self.start(display), self.outcome(display, **how))  # type: ignore[arg-type]
+    def ran(self, display: str, **how: Any) -> int:
+        """A call from beginning to end; the number of its last event."""
+        return self.ran_all([display], **how)
+
+    def ran_all(self, displays: Iterable[str], **how: Any) -> int:
+        """Calls from beginning to end, one after another, in one commit."""
+        given = {key: how.pop(key) for key in list(how) if key in _OF_CREATION}
+        events: list[Event] = []
+        for display in displays:
+            events += [self.create(display, **given), self.start(display)]
+            events.append(self.outcome(display, **how))
+        return self.add(*events) + len(events) - 1
 
 
-def failure(kind: str = "builtins:ValueError", message: str = "bad row") -> Failure:
-    name = kind.rpartition(":")[2]
-    return Failure(
-        type=kind,
-        message=message,
-        traceback=f'Traceback (most recent call last):\n  File "train.py", line 3, in score\n{name}: {message}\n',
-    )
-
-
-def output(name: str = "output", **how: object) -> Output:
-    given: dict[str, object] = {
-        "artifact": name,
-        "digest": "9f86d081884c7d659a2feaa0c55ad015",
-        "size": 1234,
-        "codec": "json",
-        "type": "builtins:dict",
-        **how,
-    }
-    return Output(name=name, **given)  # type: ignore[arg-type]
+_OF_CREATION = ("scope", "after", "step", "map")

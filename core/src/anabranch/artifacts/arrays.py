@@ -33,7 +33,8 @@ from anabranch.artifacts.refusals import type_name
 Array: TypeAlias = "np.ndarray[tuple[int, ...], np.dtype[Any]]"
 
 _MAPPED_FROM = 2**20
-_BLOCK = 8 * 2**20
+_COPIED_AT_ONCE = 2**20
+_READ_AT_ONCE = 8 * 2**20
 _HEADER = 128  # one of ordinary length
 _LONGEST_HEADER = 2**16
 _KINDS = "biufcmMSUV"
@@ -66,7 +67,7 @@ class Rows:
 
     def chunks(self) -> Iterator[Buffer]:
         yield self.header
-        step = max(1, _BLOCK * len(self.array) // max(1, self.array.nbytes))
+        step = max(1, _COPIED_AT_ONCE * len(self.array) // max(1, self.array.nbytes))
         for start in range(0, len(self.array), step):
             yield _memory(np.ascontiguousarray(self.array[start : start + step]))
 
@@ -214,8 +215,8 @@ def _loaded(source: Source) -> Array:
 def _fill(array: Array, source: Source, start: int) -> None:
     """Read an array's data a block at a time, so that it is not held twice."""
     view = _memory(array)
-    for at in range(0, array.nbytes, _BLOCK):
-        data = source.read(start + at, start + min(at + _BLOCK, array.nbytes))
+    for at in range(0, array.nbytes, _READ_AT_ONCE):
+        data = source.read(start + at, start + min(at + _READ_AT_ONCE, array.nbytes))
         view[at : at + len(data)] = data
 
 

@@ -7,12 +7,13 @@ collections of plain atoms are one JSON array without a table.
 
 Sets are written in the order of their items' bytes, so that equal sets give equal bytes. A dict is
 written as key, value, key, value, in its own order. That two parts are the same object is not
-recorded: each comes back on its own.
+recorded, and each comes back on its own, unless what they share is large (see `sharing`).
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
+from anabranch.artifacts import optional
 from anabranch.artifacts.interface import (
     Buffers,
     Declined,
@@ -29,6 +30,7 @@ from anabranch.artifacts.plain import ATOMS, PAGE, are_atoms, dumped, lines, loa
 from anabranch.artifacts.refusals import inside
 from anabranch.errors import NotSerializable
 
+_SUSPICIOUS = 64 * 2**20
 _IN_ONE_READ = 16 * 2**20
 _JOINED_UP_TO = 64 * 2**10
 
@@ -46,7 +48,11 @@ class Collection(Nesting):
 
     def encode_at(self, value: object, depth: int) -> Encoded:
         parts = self._parts(value)
-        payload = self._plain(parts) or self._mixed(value, parts, depth)
+        payload = self._plain(parts)
+        if payload is None:
+            payload = self._mixed(value, parts, depth)
+        if payload is None:
+            return self._registry.decoder("shared").encode(value)
         return Encoded(self.name, self.name, payload, self._length(parts))
 
     def decode(self, source: Source) -> object:
@@ -87,11 +93,18 @@ class Collection(Nesting):
             return Buffers((b"[" + b",".join(pieces) + b"]",))
         return lines(pieces, self.name)
 
-    def _mixed(self, value: object, parts: Sequence[object], depth: int) -> Payload:
+    def _mixed(self, value: object, parts: Sequence[object], depth: int) -> Payload | None:
+        """Each part in its own encoding; `None` if they repeat each other (see `sharing`)."""
         encoded: list[Encoded] = []
+        held, limit = 0, _SUSPICIOUS
         try:
-            for part in parts:  # no comprehension: how far it came tells which part was refused
-                encoded.append(self.encode_part(part, depth))  # noqa: PERF401
+            for part in parts:
+                encoded.append(self.encode_part(part, depth))
+                held += encoded[-1].payload.size
+                if held > limit:
+                    if optional.home_of("shared").is_smaller(value, held // 2):
+                        return None
+                    limit = 2 * held
         except NotSerializable as error:
             raise inside(error, self._step(parts, len(encoded))) from None
         return _laid_out(self.name, self._in_canonical_order(encoded))

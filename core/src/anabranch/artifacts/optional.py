@@ -57,6 +57,7 @@ BY_NAME = {
     "arrow": _HERE + "arrow_tables",
     "arrow.pickle": _HERE + "arrow_tables",
     "pydantic": _HERE + "models",
+    "shared": _HERE + "sharing",
     "pickle": _HERE + "pickles",
     "cloudpickle": _HERE + "cloud_pickles",
 }

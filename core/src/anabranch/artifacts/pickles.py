@@ -102,9 +102,13 @@ class PickledItems(Pickles):
     """
 
     def __init__(
-        self, name: str, kinds: tuple[type, ...], item_of: Callable[[Any, int], object]
+        self,
+        name: str,
+        kinds: tuple[type, ...],
+        item_of: Callable[[Any, int], object],
+        pickler: Callable[..., Any] = Pickler,
     ) -> None:
-        super().__init__(name, Pickler)
+        super().__init__(name, pickler)
         self._kinds = kinds
         self._item_of = item_of
         self._last: tuple[Source, Any] | None = None

@@ -19,7 +19,14 @@ from anabranch.artifacts.refusals import inside, type_name
 from anabranch.errors import NotSerializable
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: the class was made by a class statement
-_BY_STATE = ("__reduce__", "__reduce_ex__", "__getstate__")
+_STATE_METHODS = (
+    "__reduce__",
+    "__reduce_ex__",
+    "__getstate__",
+    "__setstate__",
+    "__getnewargs__",
+    "__getnewargs_ex__",
+)
 
 
 class Enveloped(Nesting):
@@ -110,21 +117,14 @@ def _is_made_of(kind: type, names: set[str]) -> bool:
         held = {slots} if isinstance(slots, str) else set(slots)
         if not base.__flags__ & _HEAP_TYPE or held - names - {"__dict__", "__weakref__"}:
             return False
-    return not any(_is_customised(kind, method) for method in _BY_STATE)
+    return not any(_is_customised(kind, method) for method in _STATE_METHODS)
 
 
 def _is_customised(kind: type, method: str) -> bool:
-    """Whether someone wrote this method. The one that dataclasses add to frozen slots is not."""
+    """Whether someone wrote this method; those that dataclasses add to frozen slots do not count."""
     found = getattr(kind, method, None)
-    return found is not getattr(object, method, None) and found is not _FROZEN_SLOTS_STATE
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _FrozenSlots:
-    """Only here to see which `__getstate__` the dataclasses module adds to such a class."""
-
-
-_FROZEN_SLOTS_STATE = getattr(_FrozenSlots, "__getstate__", None)
+    is_added = getattr(found, "__module__", None) == "dataclasses"
+    return not is_added and found is not getattr(object, method, None)
 
 
 def _completed(kind: Any, state: Mapping[str, object]) -> Mapping[str, object]:

@@ -91,6 +91,7 @@ class Pipeline(Generic[P, R]):
         `stack` is a name, else the active one. `observers` are called with every event; `None` shows the run on the
         terminal. Raises a `UserMistake` before any work starts.
         """
+        self._refuse_in_step("started")
         if config is not None:
             return self.with_options(config_path=config).start(
                 arguments, stack=stack, observers=observers

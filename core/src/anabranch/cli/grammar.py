@@ -10,7 +10,7 @@ import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from anabranch.cli.exits import MEANINGS
 from anabranch.errors import UserMistake, suggestion
@@ -41,14 +41,8 @@ class Request(argparse.Namespace):
 class Parser(argparse.ArgumentParser):
     """An argparse parser whose errors are ours, and that knows its words for suggestions."""
 
-    def __init__(self, prog: str, description: str, epilog: str | None = None) -> None:
-        super().__init__(
-            prog=prog,
-            description=description,
-            epilog=epilog,
-            allow_abbrev=False,
-            formatter_class=_Formatter,
-        )
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=_Formatter, **settings)
         self.words: list[str] = []
         self._branches: argparse._SubParsersAction[Parser] | None = None
 
@@ -60,12 +54,10 @@ class Parser(argparse.ArgumentParser):
     def branch(self, name: str, summary: str, details: str = "", command: str = "") -> "Parser":
         """A subcommand. `command` is the name of what does its work in `anabranch.cli`."""
         if self._branches is None:
-            self._branches = self.add_subparsers(
-                title="commands", metavar="COMMAND", parser_class=_made_by_branch
-            )
-        made = Parser(f"{self.prog} {name}", f"{summary[0].upper()}{summary[1:]}. {details}".strip())
+            self._branches = self.add_subparsers(title="commands", metavar="COMMAND")
+        description = f"{summary[0].upper()}{summary[1:]}. {details}".strip()
+        made = self._branches.add_parser(name, help=summary, description=description)
         self.words.append(name)
-        self._branches.add_parser(name, help=summary, made=made)
         made.set_defaults(parser=made, command=command or None)
         made.option("--json", action="store_true", default=argparse.SUPPRESS, help=_JSON)
         return made
@@ -75,7 +67,9 @@ class Parser(argparse.ArgumentParser):
         bad = _BAD_CHOICE.search(message)
         if bad and bad["argument"] == "COMMAND":
             commands = [word for word in self.words if not word.startswith("-")]
-            raise self.mistake(f"unknown command {bad['word']!r}", suggestion(bad["word"], commands))
+            raise self.mistake(
+                f"unknown command {bad['word']!r}", suggestion(bad["word"], commands)
+            )
         raise self.mistake(message)
 
     def mistake(self, what: str, hint: str = "") -> UserMistake:
@@ -90,11 +84,6 @@ class Parser(argparse.ArgumentParser):
         name = option.partition("=")[0]
         options = [word for word in self.words if word.startswith("-")]
         raise self.mistake(f"unknown option {name!r}", suggestion(name, options))
-
-
-def _made_by_branch(*, made: Parser, **_: object) -> Parser:
-    """Argparse insists on making subparsers itself; ours exist already."""
-    return made
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -119,14 +108,18 @@ Dynamic pipelines in ordinary Python, journaled and resumable.
 def grammar() -> Parser:
     """All of it."""
     codes = "\n".join(f"  {code:<4} {meaning}" for code, meaning in MEANINGS.items())
-    top = Parser("anabranch", _DESCRIPTION, f"exit codes:\n{codes}")
+    top = Parser(prog="anabranch", description=_DESCRIPTION, epilog=f"exit codes:\n{codes}")
     top.set_defaults(parser=top)
     top.option("--json", action="store_true", help=_JSON)
-    top.option("--version", action="store_const", dest="command", const="version", help="print the version")
+    top.option(
+        "--version", action="store_const", dest="command", const="version", help="print the version"
+    )
     _starting(top)
     _looking(top.branch("runs", "look at runs", "They are kept in the journal of the stack."))
     _stacks(top.branch("stack", "look at stacks", "A stack says where a run happens and is kept."))
-    plugins = top.branch("plugins", "list the installed plugins and what they bring", command="plugins")
+    plugins = top.branch(
+        "plugins", "list the installed plugins and what they bring", command="plugins"
+    )
     _plugin_option(plugins)
     doctor = top.branch(
         "doctor", "look for what is wrong with this installation and project", command="doctor"
@@ -145,7 +138,9 @@ def _starting(top: Parser) -> None:
         "error. ANABRANCH_CONSOLE=live|plain|quiet decides otherwise.",
         command="run",
     )
-    run.option("target", metavar="TARGET", help="file.py, file.py:pipeline or package.module:pipeline")
+    run.option(
+        "target", metavar="TARGET", help="file.py, file.py:pipeline or package.module:pipeline"
+    )
     run.option(
         "-p",
         "--param",
@@ -170,15 +165,25 @@ def _starting(top: Parser) -> None:
 
 def _looking(runs: Parser) -> None:
     listing = runs.branch("ls", "list runs, the newest first", command="runs_ls")
-    listing.option("--limit", type=int, default=20, metavar="N", help="at most N runs (default: 20)")
-    show = runs.branch("show", "show one run: its calls, times, outputs and errors", command="runs_show")
+    listing.option(
+        "--limit", type=int, default=20, metavar="N", help="at most N runs (default: 20)"
+    )
+    show = runs.branch(
+        "show", "show one run: its calls, times, outputs and errors", command="runs_show"
+    )
     show.option("run", metavar="RUN", help=_RUN)
-    show.option("--all", dest="whole", action="store_true", help="every call, and every item of maps")
+    show.option(
+        "--all", dest="whole", action="store_true", help="every call, and every item of maps"
+    )
     logs = runs.branch("logs", "print what the steps of a run have printed", command="runs_logs")
     logs.option("run", metavar="RUN", help=_RUN)
-    logs.option("step", nargs="?", metavar="STEP", help="only this step, or this call of it (train_2)")
+    logs.option(
+        "step", nargs="?", metavar="STEP", help="only this step, or this call of it (train_2)"
+    )
     logs.option("-f", "--follow", action="store_true", help="go on until the run has ended")
-    graph = runs.branch("graph", "print the graph of a run: what waited for what", command="runs_graph")
+    graph = runs.branch(
+        "graph", "print the graph of a run: what waited for what", command="runs_graph"
+    )
     graph.option("run", metavar="RUN", help=_RUN)
     graph.option(
         "--format",

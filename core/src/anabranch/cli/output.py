@@ -7,11 +7,10 @@ sent to standard error, from subprocesses too.
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 
 from anabranch.errors import AnabranchError
-from anabranch.journal.events import Json
 
 _RED, _PLAIN = "\x1b[31m", "\x1b[0m"
 
@@ -22,7 +21,7 @@ class Output:
     def __init__(self, is_json: bool) -> None:
         self.is_json = is_json
 
-    def document(self, document: Mapping[str, Json]) -> None:
+    def document(self, document: Mapping[str, object]) -> None:
         """The one document of this command."""
         print(json.dumps(document, indent=2, ensure_ascii=False))
 
@@ -30,14 +29,21 @@ class Output:
         """Something to know besides the result."""
         print(text, file=sys.stderr)
 
-    def error(self, error: AnabranchError, code: int) -> None:
-        """Three lines; and a document, if one is expected."""
+    def warn(self, problems: Iterable[str]) -> None:
+        """Lines about plugins that are left out, and the like."""
+        for problem in problems:
+            self.note(f"warning: {problem}")
+
+    def error(self, error: AnabranchError, code: int, where: str = "") -> None:
+        """Three lines, after the line of the user's code that it comes `where` from; a document, if one is expected."""
+        if where:
+            print(where, file=sys.stderr)
         first, *rest = str(error).splitlines()
         if _has_colour():
             first = f"{_RED}{first}{_PLAIN}"
         print("\n".join([first, *rest]), file=sys.stderr)
         if self.is_json:
-            told: dict[str, Json] = {
+            told = {
                 "type": type(error).__name__,
                 "what": error.what,
                 "in": error.to or None,

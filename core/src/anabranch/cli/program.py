@@ -14,6 +14,7 @@ from anabranch.cli import exits
 from anabranch.cli.grammar import Request, grammar
 from anabranch.cli.output import Output
 from anabranch.cli.parameters import plugin_options
+from anabranch.cli.tracebacks import user_line
 from anabranch.errors import AnabranchError
 
 DEBUG = "ANABRANCH_DEBUG"
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except AnabranchError as error:
         code = exits.of_error(error)
-        output.error(error, code)
+        output.error(error, code, where=user_line(error.__traceback__))
     except KeyboardInterrupt:
         return exits.INTERRUPTED
     except BrokenPipeError:

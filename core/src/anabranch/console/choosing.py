@@ -19,12 +19,15 @@ MODES: tuple[Mode, ...] = ("live", "plain", "quiet")
 VARIABLE = "ANABRANCH_CONSOLE"
 
 
-def observer(mode: Mode | None = None) -> Display:
-    """A display for one run, not yet open. Raises `UserMistake` if the variable holds nonsense."""
+def observer(mode: Mode | None = None, *, hint: bool = True) -> Display:
+    """A display for one run, not yet open; `hint` has it end with what to type next.
+
+    Raises `UserMistake` if the variable holds nonsense.
+    """
     chosen = mode or _asked_for(os.environ) or _fitting(os.environ)
     if chosen == "live":
-        return console.LiveTree()
-    return console.PlainLines() if chosen == "plain" else Quiet()
+        return console.LiveTree(hint=hint)
+    return console.PlainLines(hint=hint) if chosen == "plain" else Quiet()
 
 
 def _asked_for(environment: Mapping[str, str]) -> Mode | None:

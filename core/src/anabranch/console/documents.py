@@ -122,6 +122,20 @@ def reused(state: RunState) -> int:
     return sum(is_reused(known, state) for known in state.invocations.values())
 
 
+def in_order(state: RunState) -> list[InvocationState | MapState]:
+    """Calls and maps in the order in which they came; items stand for nothing, their map does.
+
+    A state does not say when a map was expanded: before its first item, and before whatever waited for it.
+    """
+    entries: list[InvocationState | MapState] = []
+    maps = dict(state.maps)
+    for known in state.invocations.values():
+        entries.extend(maps.pop(id) for id in (known.map, *known.after) if id in maps)
+        if known.map not in state.maps:
+            entries.append(known)
+    return [*entries, *maps.values()]
+
+
 def map_counts(state: RunState) -> list[tuple[MapState, dict[str, int]]]:
     """Each map with how many of its items are in each status; items that have not begun are `pending`."""
     counts: dict[InvocationId, dict[str, int]] = {id: {} for id in state.maps}

@@ -68,21 +68,26 @@ def _rows(branch: Branch, frame: Frame, depth: int, room: int) -> list[Row]:
     """At most `room` rows for what a body has called, in the order in which it came."""
     if room <= 0:
         return []
-    waiting, active = branch.tally.get("pending", 0), len(branch.active)
-    tail = waiting > 0 or active > room
-    shown = list(islice(branch.active.values(), room - tail))
-    left = room - tail - len(shown)
+    waiting, active, ended = branch.tally.get("pending", 0), len(branch.active), _ended(branch)
+    head = ended > 0 and room > 2  # a row is kept for what has ended and is not shown
+    tail = waiting > 0 or active > room - head
+    shown = list(islice(branch.active.values(), room - head - tail))
+    left = room - head - tail - len(shown)
     blocks = list(_blocks(shown, frame, depth, left * 2 // 3))
     left -= sum(len(block) - 1 for _, block in blocks)
     gone, hidden = _gone(branch, frame, depth, left)
     blocks += gone
     rows = [row for _, block in sorted(blocks, key=lambda block: block[0]) for row in block]
-    if hidden:
+    if hidden and head:
         rows.insert(0, _more(hidden, depth, frame))
     if tail:
         rest = {"running": active - len(shown), "pending": waiting}
         rows.append(_more(counts(rest), depth, frame))
     return rows
+
+
+def _ended(branch: Branch) -> int:
+    return sum(branch.tally.get(status, 0) for status in _FINAL) + branch.fan_outs_ended
 
 
 Block = tuple[int, list[Row]]
@@ -110,8 +115,8 @@ def _within(entry: Entry, frame: Frame, depth: int, room: int) -> list[Row]:
 
 def _gone(branch: Branch, frame: Frame, depth: int, room: int) -> tuple[list[Block], str]:
     """What has ended, as far as there is room, and a phrase for the rest."""
-    total = sum(branch.tally.get(s, 0) for s in _FINAL) + branch.fan_outs_ended
-    room -= total > min(room, len(branch.failed) + len(branch.ended))
+    if _ended(branch) == len(branch.failed) + len(branch.ended) == room + 1:
+        room += 1  # the row that is kept for the rest serves the last of them
     failed = branch.failed[: max(0, room)]
     ended = list(islice(reversed(branch.ended), max(0, room - len(failed))))
     left = max(0, room - len(failed) - len(ended))

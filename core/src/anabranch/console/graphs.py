@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from anabranch.console.documents import Document, map_counts
+from anabranch.console.documents import Document, in_order, map_counts
 from anabranch.console.marks import MARKS, Marks
-from anabranch.journal.fold import InvocationState, RunState
+from anabranch.journal.fold import InvocationState, MapState, RunState
 from anabranch.model.ids import ROOT_SCOPE, InvocationId
 
 Kind = Literal["step", "pipeline", "map"]
@@ -42,36 +42,39 @@ Graph: TypeAlias = Mapping[InvocationId, Vertex]
 def graph_of(state: RunState) -> Graph:
     """The graph, items folded into their maps."""
     map_of = {k.invocation: k.map for k in state.invocations.values() if k.map in state.maps}
-    maps = {known.map: (known, tally) for known, tally in map_counts(state)}
-    order = dict.fromkeys(map_of.get(id) or id for id in state.invocations) | dict.fromkeys(maps)
+    tallies = {known.map: tally for known, tally in map_counts(state)}
+    entries = in_order(state)
+    ids = {_id(entry) for entry in entries}
     graph: dict[InvocationId, Vertex] = {}
-    for id in order:
-        after = state.maps[id].after if id in maps else state.invocations[id].after
-        folded = dict.fromkeys(map_of.get(upstream) or upstream for upstream in after)
-        kept = tuple(upstream for upstream in folded if upstream in order and upstream != id)
-        if id in maps:
-            known, tally = maps[id]
-            graph[id] = Vertex(
-                id=id,
-                label=known.display,
-                kind="map",
-                scope=known.scope,
-                status=_status(tally),
-                count=known.count,
-                after=kept,
-            )
-        else:
-            graph[id] = _call(state.invocations[id], kept)
+    for entry in entries:
+        folded = dict.fromkeys(map_of.get(upstream) or upstream for upstream in entry.after)
+        after = tuple(id for id in folded if id in ids and id != _id(entry))
+        graph[_id(entry)] = _vertex(entry, after, tallies)
     return graph
 
 
-def _call(known: InvocationState, after: tuple[InvocationId, ...]) -> Vertex:
+def _id(entry: InvocationState | MapState) -> InvocationId:
+    return entry.map if isinstance(entry, MapState) else entry.invocation
+
+
+def _vertex(
+    entry: InvocationState | MapState,
+    after: tuple[InvocationId, ...],
+    tallies: Mapping[InvocationId, Mapping[str, int]],
+) -> Vertex:
+    kind: Kind
+    count: int | None
+    if isinstance(entry, MapState):
+        kind, status, count = "map", _status(tallies[entry.map]), entry.count
+    else:
+        kind, status, count = "pipeline" if entry.pipeline else "step", entry.status, None
     return Vertex(
-        id=known.invocation,
-        label=known.display,
-        kind="pipeline" if known.pipeline else "step",
-        scope=known.scope,
-        status=known.status,
+        id=_id(entry),
+        label=entry.display,
+        kind=kind,
+        scope=entry.scope,
+        status=status,
+        count=count,
         after=after,
     )
 

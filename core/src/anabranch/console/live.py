@@ -30,22 +30,28 @@ FRAME_SECONDS = 0.1
 
 
 class LiveTree:
-    """A display for one run. `clock` gives unix seconds."""
+    """A display for one run. `clock` gives unix seconds; `hint` tells what to type next, once the run has ended."""
 
     def __init__(
-        self, console: Console | None = None, clock: Callable[[], float] = time.time
+        self,
+        console: Console | None = None,
+        *,
+        hint: bool = True,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.progress = Progress()
-        self._console, self._clock = console, clock
+        self._console, self._hint, self._clock = console, hint, clock
         self._events: deque[Event] = deque()
         self._lines = Lines()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._draw, name="anabranch-console", daemon=True)
         self._live: Live | None = None
         self._last: Text | None = None
+        self._has_begun = self._is_gone = False
 
     def __call__(self, number: int, event: Event) -> None:
-        self._events.append(event)
+        if not self._is_gone:
+            self._events.append(event)
 
     def remember(self, state: RunState) -> None:
         self.progress.remember(state)
@@ -72,8 +78,7 @@ class LiveTree:
         self._stop.set()
         self._thread.join()
         self._restore()
-        if self._frame(final=True) and self._live is not None:
-            self._live.stop()
+        self._frame(final=True)
 
     # --- the streams -----------------------------------------------------------------------------------------
 
@@ -103,29 +108,37 @@ class LiveTree:
 
     def _frame(self, final: bool = False) -> bool:
         """Whether the terminal still takes what is drawn; a run goes on without one."""
+        if self._is_gone:
+            return False
+        try:
+            self._draw_frame(final)
+        except Exception:  # noqa: BLE001  (a display must not harm the run that it shows)
+            self._is_gone = True
+            self._events.clear()
+            self._lines.close()
+        return not self._is_gone
+
+    def _draw_frame(self, final: bool) -> None:
         console, live = self._console, self._live
         assert console is not None
         assert live is not None
-        events = self._events
-        while events:
-            self.progress.apply(events.popleft())
-        try:
-            printed = self._lines.take(everything=final)
-            if printed:
-                console.out(printed, end="", highlight=False)
-            text = self._text(console, final)
-            if text is not None and (final or text != self._last):
-                live.update(text)
-                live.start()  # the first time; a run that never began leaves no trace of it
-                live.refresh()
-                self._last = text
-        except (OSError, ValueError):
-            self._lines.close()
-            return False
-        return True
+        while self._events:
+            self._has_begun = True
+            self.progress.apply(self._events.popleft())
+        printed = self._lines.take(everything=final)
+        if printed:
+            console.out(printed, end="", highlight=False)
+        text = self._text(console, final)
+        if text is not None and (final or text != self._last):
+            live.update(text)
+            live.start()  # the first time; a run that never began leaves no trace of it
+            live.refresh()
+            self._last = text
+        if final:
+            live.stop()
 
     def _text(self, console: Console, final: bool) -> Text | None:
-        if not self.progress.run:
+        if not self._has_begun:
             return None
         width, height = console.size
         frame = Frame(
@@ -135,6 +148,6 @@ class LiveTree:
             marks=marks_for(console.encoding),
         )
         text = draw(self.progress, frame)
-        if final:
+        if final and self._hint:
             text.append(f"\n  {next_command(self.progress.status, self.progress.run)}", "dim")
         return text

@@ -5,8 +5,6 @@ and again is told one by one for a while, then at round numbers. Failures are to
 """
 
 import sys
-import time
-from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -30,28 +28,32 @@ ONE_BY_ONE = 25
 """How many endings of one step, or failures of one map, are told singly."""
 
 _PARTS = 10
+_PAUSE_SECONDS = 2.0
 _NAME = 24
 
 
 class PlainLines:
-    """A display that only ever adds lines. `stream` is standard error unless another is given."""
+    """A display that only ever adds lines, to standard error unless another stream is given.
 
-    def __init__(
-        self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    `hint` tells what to type next, once the run has ended.
+    """
+
+    def __init__(self, stream: TextIO | None = None, *, hint: bool = True) -> None:
         self.progress = Progress()
-        self._stream, self._clock = stream, clock
+        self._stream, self._hint = stream, hint
         self._endings: dict[str, int] = {}
-        self._told: dict[int, int] = {}
+        self._told: dict[int, tuple[int, float]] = {}
 
     def __call__(self, number: int, event: Event) -> None:
-        line = self._line(event)
-        if line and self._stream is not None:
-            try:
+        if self._stream is None:
+            return
+        try:
+            line = self._line(event)
+            if line:
                 self._stream.write(line + "\n")
                 self._stream.flush()
-            except (OSError, ValueError):  # nobody reads it any more; the run goes on
-                self._stream = None
+        except Exception:  # noqa: BLE001  (a display must not harm the run that it shows)
+            self._stream = None
 
     def remember(self, state: RunState) -> None:
         self.progress.remember(state)
@@ -83,7 +85,7 @@ class PlainLines:
                 word = "started" if event.life == 1 else f"resumed (life {event.life})"
                 return f"run {progress.run} {word}: {progress.pipeline}"
             case MapExpanded():
-                return _told("mapping", event.display, f"{event.count:,} items")
+                return _told("mapping", progress.path(event), f"{event.count:,} items")
             case HookFailed():
                 return f"warning    {progress.notes[-1]}" if progress.notes else ""
             case RunEnded() | DriverEnded():
@@ -91,19 +93,18 @@ class PlainLines:
         return ""
 
     def _of_call(self, call: Call, event: OutcomeRecorded | OutcomeReused | AttemptEnded) -> str:
+        path = self.progress.path(call)
         if isinstance(event, AttemptEnded):
             wait = duration(event.retry_at - event.at)
-            return self._single(
-                call, _told("to retry", call.display, f"in {wait}: {brief(event.failure)}")
-            )
+            return self._single(call, _told("to retry", path, f"in {wait}: {brief(event.failure)}"))
         if call.map is not None:
-            lines = [self._item(call), self._of_map(call.map)]
+            lines = [self._item(call), self._of_map(call.map, event.at)]
             return "\n".join(filter(None, lines))
         if call.is_reused:
-            return self._single(call, _told("reused", call.display, ""))
+            return self._single(call, _told("reused", path, ""))
         detail = duration(call.seconds) if call.status in ("completed", "failed") else ""
         return self._single(
-            call, _told(call.status, call.display, "  ".join(filter(None, [detail, call.trouble])))
+            call, _told(call.status, path, "  ".join(filter(None, [detail, call.trouble])))
         )
 
     def _single(self, call: Call, line: str) -> str:
@@ -120,21 +121,23 @@ class PlainLines:
         failed = call.map.tally.get("failed", 0)
         if failed > ONE_BY_ONE:
             return ""
-        return _told("failed", call.display, call.trouble)
+        return _told("failed", self.progress.path(call), call.trouble)
 
-    def _of_map(self, fan_out: FanOut) -> str:
-        """The end of a map, or a tenth of it."""
+    def _of_map(self, fan_out: FanOut, at: float) -> str:
+        """The end of a map, or a tenth of it if the last word on it was some time ago."""
+        path = self.progress.path(fan_out)
         told = f"{fan_out.ended:,}/{fan_out.count:,}"
         failures = counts({"failed": fan_out.tally.get("failed", 0)})
         if fan_out.is_done:
             self._told.pop(fan_out.place, None)
             took = duration(fan_out.ended_at - fan_out.started_at)
-            return _told("mapped", fan_out.display, "  ".join(filter(None, [took, told, failures])))
+            return _told("mapped", path, "  ".join(filter(None, [took, told, failures])))
         part = fan_out.ended * _PARTS // fan_out.count
-        if fan_out.count < 2 * _PARTS or part <= self._told.get(fan_out.place, 0):
+        last_part, last_at = self._told.get(fan_out.place, (0, fan_out.started_at))
+        if part <= last_part or at - last_at < _PAUSE_SECONDS:
             return ""
-        self._told[fan_out.place] = part
-        return _told("mapping", fan_out.display, "  ".join(filter(None, [told, failures])))
+        self._told[fan_out.place] = part, at
+        return _told("mapping", path, "  ".join(filter(None, [told, failures])))
 
     def _end(self) -> str:
         progress = self.progress
@@ -143,10 +146,8 @@ class PlainLines:
         reused = f" · {progress.reused:,} reused" if progress.reused else ""
         status = progress.status.replace("_", " ")
         why = f": {progress.trouble}" if progress.trouble else ""
-        return (
-            f"run {progress.run} {status} in {took} ({told}{reused}){why}\n"
-            f"{next_command(progress.status, progress.run)}"
-        )
+        hint = f"\n{next_command(progress.status, progress.run)}" if self._hint else ""
+        return f"run {progress.run} {status} in {took} ({told}{reused}){why}{hint}"
 
 
 def _told(word: str, name: str, detail: str) -> str:

@@ -72,6 +72,14 @@ class Progress:
         """An invocation that has no outcome in this life yet."""
         return self._calls.get(invocation)
 
+    def path(self, entry: Entry | MapExpanded) -> str:
+        """Its name within the run: `tune/train_2` for a call in the child run `tune`."""
+        names, scope = [entry.display], entry.scope
+        while (owner := self._calls.get(scope)) is not None:
+            names.append(owner.display)
+            scope = owner.scope
+        return "/".join(reversed(names))
+
     def remember(self, state: RunState) -> None:
         """Takes in a run's earlier lives."""
         self.run, self.pipeline = state.run, state.pipeline

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rich.text import Text
 
-from anabranch.console.documents import is_reused, map_counts, reused
+from anabranch.console.documents import in_order, is_reused, map_counts, reused
 from anabranch.console.marks import MARKS, STYLES, Marks
 from anabranch.console.phrases import brief, counts, duration, moment, next_command, size
 from anabranch.console.rows import Row, append_rows
@@ -74,21 +74,11 @@ class _Tree:
         self._tallies = {known.map: tally for known, tally in map_counts(state)}
         self._items: dict[InvocationId, list[InvocationState]] = {}
         self._inside: dict[InvocationId, list[InvocationState | MapState]] = {}
-        seen: set[InvocationId] = set()
+        for entry in in_order(state):
+            self._inside.setdefault(entry.scope, []).append(entry)
         for known in state.invocations.values():
-            if known.map not in state.maps:
-                self._inside.setdefault(known.scope, []).append(known)
-                continue
-            fan_out = state.maps[known.map or known.invocation]
-            self._items.setdefault(fan_out.map, []).append(known)
-            self._place(fan_out, seen)
-        for fan_out in state.maps.values():
-            self._place(fan_out, seen)
-
-    def _place(self, fan_out: MapState, seen: set[InvocationId]) -> None:
-        if fan_out.map not in seen:
-            seen.add(fan_out.map)
-            self._inside.setdefault(fan_out.scope, []).append(fan_out)
+            if known.map in state.maps:
+                self._items.setdefault(known.map or known.invocation, []).append(known)
 
     def rows(self, scope: InvocationId, depth: int) -> Iterator[Row]:
         entries = self._inside.get(scope, [])

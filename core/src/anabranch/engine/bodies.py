@@ -114,13 +114,18 @@ class Bodies:
         return BodyEnd(error=error, failed=tuple(sorted(scope.failures)))
 
     def _blamed(self, scope: Scope, error: BaseException) -> list[InvocationId]:
-        """The calls whose failure this exception is, or comes from."""
+        """The calls whose failure this exception is, or comes from.
+
+        A call that failed while another's failure was being handled is to blame alone.
+        """
+        failed = self._scheduler.failed_in(scope)
+        own = {id(node.error) for node in failed}
         chain: set[int] = set()
         here: BaseException | None = error
         while here is not None and id(here) not in chain:
             chain.add(id(here))
-            here = here.__cause__ or here.__context__
-        return [node.id for node in self._scheduler.failed_in(scope) if id(node.error) in chain]
+            here = here.__cause__ or (None if id(here) in own else here.__context__)
+        return [node.id for node in failed if id(node.error) in chain]
 
     def _drain(self, scope: Scope) -> None:
         """Until nothing of the scope is unfinished; a failure that comes up now can no longer be handled."""

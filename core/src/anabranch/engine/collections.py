@@ -13,6 +13,7 @@ from anabranch.engine.home import Home
 from anabranch.engine.inputs import FutureInput, Intake, ItemInput, output_reference
 from anabranch.engine.nodes import Collection, Input, MapNode, Node
 from anabranch.errors import NotMappable
+from anabranch.model.ids import InvocationId
 
 
 class Items:
@@ -26,6 +27,9 @@ class Items:
 
     def upstreams(self) -> Iterable[Node]:
         return ()
+
+    def producers(self) -> Iterable[InvocationId]:
+        return (id for item in self._inputs for id in item.producers())
 
     def length(self) -> int:
         return len(self._inputs)
@@ -46,6 +50,10 @@ class ArtifactItems:
     def upstreams(self) -> Iterable[Node]:
         return ()
 
+    def producers(self) -> Iterable[InvocationId]:
+        place = self._artifact._place
+        return () if place.external else (place.producer,)
+
     def length(self) -> int:
         return len(self._artifact)
 
@@ -64,6 +72,9 @@ class FutureItems:
 
     def upstreams(self) -> Iterable[Node]:
         return self._future.upstreams()
+
+    def producers(self) -> Iterable[InvocationId]:
+        return self._future.producers()
 
     def length(self) -> int:
         place = self._future.place()
@@ -92,6 +103,9 @@ class MapItems:
 
     def upstreams(self) -> Iterable[Node]:
         return (self._node.expansion,)
+
+    def producers(self) -> Iterable[InvocationId]:
+        return (self._node.id,)
 
     def length(self) -> int:
         return len(self._node.items or ())

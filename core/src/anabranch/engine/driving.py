@@ -22,7 +22,7 @@ from anabranch.engine.executing import Executor
 from anabranch.engine.fingerprints import Fingerprinter
 from anabranch.engine.futures import MapFuture, StepFuture, artifacts_of
 from anabranch.engine.inputs import Intake
-from anabranch.engine.nodes import Invocation, MapNode, Node
+from anabranch.engine.nodes import Collection, Input, Invocation, MapNode, Node
 from anabranch.engine.recording import Recorder
 from anabranch.engine.replaying import Replay
 from anabranch.engine.reusing import Reuse
@@ -229,12 +229,10 @@ class Driver:
             return any([self.cancel(item) for item in node.items or ()])
         if not isinstance(node, Invocation):
             return False
-        node.cancelling = True
-        if node.status == "running":
-            if self._async is not None and node.definition.is_async:
-                self._async.cancel(node)
-        elif self._pool.remove(node) or node.status == "pending":
+        if self._scheduler.withdraw(node) or self._pool.remove(node):
             self._reuse.cancelled(node)
+        elif self._async is not None and node.definition.is_async and node.status == "running":
+            self._async.cancel(node)
         return True
 
     def watch(self, nodes: Sequence[Node], scope: Scope) -> Iterator[Node]:
@@ -257,7 +255,7 @@ class Driver:
     # --- what the scheduler calls ------------------------------------------------------------------------------
 
     def _start(self, node: Invocation, front: bool) -> None:
-        if not self._reuse.stands_in(node):
+        if self._scheduler.claim(node) and not self._reuse.stands_in(node):
             self._dispatch(node, front)
 
     def _dispatch(self, node: Invocation, front: bool) -> None:
@@ -266,7 +264,6 @@ class Driver:
             node.not_before = 0.0
             self._clock.call_at(time.monotonic() + wait, lambda: self._dispatch(node, front))
             return
-        node.status = "ready"
         definition = node.definition
         if isinstance(definition, PipelineDefinition):
             work = self._guarded(lambda node: self._children.run(node, definition))
@@ -287,11 +284,8 @@ class Driver:
         items = self._calls.items_of(node)
         known = self._replay.state.maps.get(node.id)
         if known is None or known.count != len(items):
-            after = {
-                InvocationId(upstream.id.rstrip("*"))
-                for found in node.collections.values()
-                for upstream in found.upstreams()
-            }
+            sources: list[Input | Collection] = [*node.collections.values(), *node.shared.values()]
+            after = dict.fromkeys(id for source in sources for id in source.producers())
             self._recorder.note(
                 MapExpanded(
                     at=time.time(),
@@ -300,7 +294,7 @@ class Driver:
                     display=node.label,
                     count=len(items),
                     scope=node.scope.id,
-                    after=tuple(sorted(after)),
+                    after=tuple(after),
                 )
             )
         self._scheduler.release(self._scheduler.add_items(node, items))
@@ -323,7 +317,7 @@ class Driver:
         definition = self._effective(scope, definition)
         node = self._calls.invocation(scope, definition, bound, options)
         upstreams = list(dict.fromkeys([*node.upstreams(), *options.after]))
-        self._reuse.announce(node)
+        self._reuse.announce(node, options.after)
         return node, self._scheduler.add(node, upstreams)
 
     def _effective(self, scope: Scope, definition: Definition) -> Definition:

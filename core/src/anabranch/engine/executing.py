@@ -6,7 +6,7 @@ is written as events first; the invocation is settled, and its hooks told, once 
 
 import inspect
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import Token
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +30,7 @@ from anabranch.journal.events import (
     InvocationCreated,
     OutcomeRecorded,
 )
+from anabranch.model.ids import InvocationId
 from anabranch.model.options import Hook, Retry, StepOptions
 from anabranch.model.records import Output, Status
 
@@ -93,6 +94,7 @@ class Executor:
         step, started = self._begin(node)
         token = current.set(step)
         try:
+            _check_wanted(node)
             timeout = _options(node).timeout
             work = node.definition.signature.call(node.definition.function, self._arguments(node))
             value = await engine.within(timeout, work)
@@ -109,6 +111,7 @@ class Executor:
         step, started = self._begin(node)
         token = current.set(step)
         try:
+            _check_wanted(node)
             definition = node.definition
             value = definition.signature.call(definition.function, self._arguments(node))
             _check_time(node, started)
@@ -256,9 +259,11 @@ class Executor:
             current.reset(token)
 
 
-def created(node: Invocation, now: float) -> InvocationCreated:
-    """The event that an invocation exists."""
-    after = sorted({upstream.id for upstream in node.upstreams()})
+def created(
+    node: Invocation, now: float, also_after: Iterable[InvocationId] = ()
+) -> InvocationCreated:
+    """The event that an invocation exists. `also_after` is what it was told to wait for, beside its inputs."""
+    after = dict.fromkeys([*node.producers(), *also_after])
     return InvocationCreated(
         at=now,
         invocation=node.id,
@@ -346,6 +351,12 @@ def _translated(node: Invocation, error: BaseException, started: float) -> BaseE
     if isinstance(error, TimeoutError) and timeout and time.perf_counter() - started >= timeout:
         return _timed_out(node, timeout, "and was stopped")
     return error
+
+
+def _check_wanted(node: Invocation) -> None:
+    """It may have been cancelled after it was dispatched, or between two attempts."""
+    if node.cancelling:
+        raise RunStopping
 
 
 def _check_time(node: Invocation, started: float) -> None:

@@ -22,6 +22,7 @@ from anabranch.engine.home import Home
 from anabranch.engine.identity import SIZE
 from anabranch.engine.nodes import Input, Invocation, MapNode, Node
 from anabranch.errors import CallError, CycleError, NotSerializable
+from anabranch.model.ids import InvocationId
 
 Inputs: TypeAlias = Mapping[str, Input]
 
@@ -31,7 +32,19 @@ _HANDLES = (Artifact, StepFuture, MapFuture)
 _COPIED_BYTES = 1024 * 1024
 
 
-class Scalar:
+class _Here:
+    """What is here already: it waits for nothing."""
+
+    __slots__ = ()
+
+    def upstreams(self) -> Iterable[Node]:
+        return ()
+
+    def producers(self) -> Iterable[InvocationId]:
+        return ()
+
+
+class Scalar(_Here):
     """A number, text, bytes, truth value or None."""
 
     __slots__ = ("value",)
@@ -43,9 +56,6 @@ class Scalar:
         value = self.value
         return f"{type(value).__name__}:{value!r}".encode(errors="surrogatepass")
 
-    def upstreams(self) -> Iterable[Node]:
-        return ()
-
     def digest(self) -> bytes:
         return self.reference()
 
@@ -55,7 +65,7 @@ class Scalar:
     hand_over = load
 
 
-class Plain:
+class Plain(_Here):
     """Any other value without handles in it."""
 
     __slots__ = ("_codec", "_codecs", "_data", "_digest", "_value")
@@ -74,9 +84,6 @@ class Plain:
     def reference(self) -> bytes:
         return self._digest
 
-    def upstreams(self) -> Iterable[Node]:
-        return ()
-
     def digest(self) -> bytes:
         return self._digest
 
@@ -88,7 +95,7 @@ class Plain:
     hand_over = load
 
 
-class PathInput:
+class PathInput(_Here):
     """A path. Its identity is the path; its content also what stat tells of the files there, as `make` sees them."""
 
     __slots__ = ("_path",)
@@ -98,9 +105,6 @@ class PathInput:
 
     def reference(self) -> bytes:
         return b"path:" + os.fsencode(self._path)
-
-    def upstreams(self) -> Iterable[Node]:
-        return ()
 
     def digest(self) -> bytes:
         found = blake2b(self.reference(), digest_size=SIZE)
@@ -118,7 +122,7 @@ class PathInput:
     hand_over = load
 
 
-class CodeInput:
+class CodeInput(_Here):
     """A function or class that is passed as a value: its code is its content."""
 
     __slots__ = ("_digest", "_value")
@@ -131,9 +135,6 @@ class CodeInput:
         name = f"{self._value.__module__}:{self._value.__qualname__}"
         return b"code:" + name.encode() + (self._digest if "<lambda>" in name else b"")
 
-    def upstreams(self) -> Iterable[Node]:
-        return ()
-
     def digest(self) -> bytes:
         return self._digest
 
@@ -143,7 +144,7 @@ class CodeInput:
     hand_over = load
 
 
-class ArtifactInput:
+class ArtifactInput(_Here):
     """An artifact that exists already: of this run, or of another."""
 
     __slots__ = ("_artifact",)
@@ -157,8 +158,9 @@ class ArtifactInput:
             return _item(b"digest:" + place.output.digest.encode(), index)
         return _item(output_reference(place.producer, place.output.name), index)
 
-    def upstreams(self) -> Iterable[Node]:
-        return ()
+    def producers(self) -> Iterable[InvocationId]:
+        place = self._artifact._place
+        return () if place.external else (place.producer,)
 
     def digest(self) -> bytes:
         return _content(self._artifact._place, self._artifact._index)
@@ -186,6 +188,9 @@ class FutureInput:
 
     def upstreams(self) -> Iterable[Node]:
         return (self._node,)
+
+    def producers(self) -> Iterable[InvocationId]:
+        return (self._node.id,)
 
     def digest(self) -> bytes:
         node = self._node
@@ -232,6 +237,9 @@ class MapInput:
     def upstreams(self) -> Iterable[Node]:
         return (self._node,)
 
+    def producers(self) -> Iterable[InvocationId]:
+        return (self._node.id,)
+
     def digest(self) -> bytes:
         total = blake2b(digest_size=SIZE)
         for item in self._items():
@@ -248,8 +256,8 @@ class MapInput:
         return [item for item in self._node.items or () if item.status == "completed"]
 
 
-class ItemInput:
-    """Item `index` of something that has items; nothing else of it is read."""
+class ItemInput(_Here):
+    """Item `index` of something that has items; nothing else of it is read. Its map has the edge, for all items."""
 
     __slots__ = ("_index", "_place", "_reference")
 
@@ -258,9 +266,6 @@ class ItemInput:
 
     def reference(self) -> bytes:
         return _item(self._reference, self._index)
-
-    def upstreams(self) -> Iterable[Node]:
-        return ()
 
     def digest(self) -> bytes:
         return _content(self._place, self._index)
@@ -287,6 +292,9 @@ class Structure:
 
     def upstreams(self) -> Iterable[Node]:
         return (node for part in self._parts for node in part.upstreams())
+
+    def producers(self) -> Iterable[InvocationId]:
+        return (id for part in self._parts for id in part.producers())
 
     def digest(self) -> bytes:
         return self._joined(part.digest() for part in self._parts)

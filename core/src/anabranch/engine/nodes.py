@@ -6,6 +6,7 @@ for it) is let go at once, so that 100,000 finished items are 100,000 small reco
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Literal, Protocol, TypeAlias
 
 from anabranch.engine.definitions import Definition, StepDefinition
@@ -28,6 +29,10 @@ class Input(Protocol):
         """What must be done before it can be loaded."""
         ...
 
+    def producers(self) -> Iterable[InvocationId]:
+        """The calls and maps of this run that it comes from, done or not: the edges of the graph."""
+        ...
+
     def digest(self) -> bytes:
         """Of its content; asked once all upstreams are done."""
         ...
@@ -47,6 +52,8 @@ class Collection(Protocol):
     def reference(self) -> bytes: ...
 
     def upstreams(self) -> "Iterable[Node]": ...
+
+    def producers(self) -> Iterable[InvocationId]: ...
 
     def length(self) -> int: ...
 
@@ -76,6 +83,11 @@ class Gate:
             return self._queue.popleft()
         self._inside -= 1
         return None
+
+    def drop(self, invocation: "Invocation") -> None:
+        """It no longer queues here, if it did."""
+        with suppress(ValueError):
+            self._queue.remove(invocation)
 
 
 class Node:
@@ -177,6 +189,10 @@ class Invocation(Node):
     def upstreams(self) -> "Iterable[Node]":
         """What its inputs wait for."""
         return (node for value in (self.inputs or {}).values() for node in value.upstreams())
+
+    def producers(self) -> Iterable[InvocationId]:
+        """Where its inputs come from."""
+        return (id for value in (self.inputs or {}).values() for id in value.producers())
 
 
 class MapNode(Node):

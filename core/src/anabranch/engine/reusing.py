@@ -1,7 +1,7 @@
 """Spares calls that the journal knows the outcome of, and records what became of those that it does not spare."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from anabranch.engine.executing import created
 from anabranch.engine.failures import rebuilt
@@ -41,11 +41,12 @@ class Reuse:
         self._replay, self._recorder, self._values = replay, recorder, values
         self._fingerprints, self._settle = fingerprints, settle
 
-    def announce(self, node: Invocation) -> None:
+    def announce(self, node: Invocation, also_after: Sequence[Node] = ()) -> None:
         """Notes that the invocation exists, unless the journal has it under the same name."""
         known = self._replay.known(node.id)
         if known is None or known.display != node.name:
-            self._recorder.note(created(node, time.time()))
+            also = [upstream.id for upstream in also_after]
+            self._recorder.note(created(node, time.time(), also))
 
     def stands_in(self, node: Invocation) -> bool:
         """Settles the node with its recorded outcome if that holds; otherwise readies it for its next attempt."""

@@ -159,25 +159,42 @@ class Scheduler:
 
     def _passes(self, node: Invocation) -> bool:
         if node.cause is not None:
-            self._skip(node, node.cause)
+            if self.claim(node):
+                self._skip(node, node.cause)
             return False
         if is_stopping(node.scope):
-            self.settle(node, dropped(node.name))
+            if self.claim(node):
+                self.settle(node, dropped(node.name))
             return False
-        return self.enter(node)
+        return self._enter(node)
 
-    def enter(self, node: Invocation) -> bool:
-        """Through the gates of its map and of the run; False if it queues there."""
+    def claim(self, node: Invocation) -> bool:
+        """Takes it for the one thing that may become of it; False if it has been withdrawn."""
         with self._lock:
-            return self._enter(node, self._gates(node))
-
-    def _enter(self, node: Invocation, gates: Sequence[Gate]) -> bool:
-        for place, gate in enumerate(gates):
-            node.gates_passed = place
-            if not gate.enter(node):
+            if node.done or node.cancelling:
                 return False
-        node.gates_passed = len(gates)
-        return True
+            node.status = "ready"
+            return True
+
+    def withdraw(self, node: Invocation) -> bool:
+        """Marks it as cancelled. Whether it had not been claimed: then it never will be, and the caller settles it."""
+        with self._lock:
+            again, node.cancelling = node.cancelling, True
+            if again or node.done or node.status != "pending":
+                return False
+            for gate in self._gates(node):
+                gate.drop(node)
+            return True
+
+    def _enter(self, node: Invocation) -> bool:
+        """Through the gates of its map and of the run; False if it queues at one, or has been withdrawn."""
+        with self._lock:
+            gates = self._gates(node)
+            while node.gates_passed < len(gates):
+                if node.cancelling or not gates[node.gates_passed].enter(node):
+                    return False
+                node.gates_passed += 1
+            return True
 
     def _gates(self, node: Invocation) -> list[Gate]:
         own = node.map.gate if node.map is not None else None
@@ -208,7 +225,8 @@ class Scheduler:
         if isinstance(node, Invocation):
             node.number, node.outputs = outcome.number, outcome.outputs
             node.shape, node.inputs = outcome.shape, None
-        if outcome.error is not None and not node.observed:
+        speaks_for_items = isinstance(node, MapNode) and bool(node.items)
+        if outcome.error is not None and not node.observed and not speaks_for_items:
             node.scope.failures[node.id] = outcome.error
         dependents, node.dependents = node.dependents or [], None
         free = []
@@ -227,22 +245,18 @@ class Scheduler:
 
     def _leave(self, node: Invocation) -> list[Invocation]:
         gates = self._gates(node)[: node.gates_passed]
-        return [found for gate in gates if (found := gate.leave()) is not None]
+        entered = [found for gate in gates if (found := gate.leave()) is not None]
+        for invocation in entered:
+            invocation.gates_passed += 1
+        return entered
 
     def _go_on(self, node: Invocation) -> None:
         """It was let in by the gate at which it queued; the gates behind that one remain."""
-        with self._lock:
-            gates = self._gates(node)
-            place = node.gates_passed + 1
-            for number in range(place, len(gates)):
-                node.gates_passed = number
-                if not gates[number].enter(node):
-                    return
-            node.gates_passed = len(gates)
-        if is_stopping(node.scope):
-            self.settle(node, dropped(node.name))
-        else:
-            self._start(node, True)
+        if self._enter(node):
+            if not is_stopping(node.scope):
+                self._start(node, True)
+            elif self.claim(node):
+                self.settle(node, dropped(node.name))
 
     # --- waiting -----------------------------------------------------------------------------------------------
 

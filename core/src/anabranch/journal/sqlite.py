@@ -104,14 +104,16 @@ class SqliteJournal:
         while seen < head:
             with self._guarded() as db:
                 found = _segments(db, number, seen + 1, limit=100)
-            for segment in found:
-                if segment.first > seen + 1:
-                    break
+            for place, segment in enumerate(found):
+                last = segment.first + segment.count - 1
+                starts_well = segment.first <= seen + 1 if place == 0 else segment.first == seen + 1
+                if not starts_well or last <= seen:
+                    raise self._damaged(f"event {seen + 1} of run {run} is missing")
                 for event_number, event in events(segment, skipped):
                     if event_number > seen:
                         yield event_number, event
-                seen = segment.first + segment.count - 1
-            if not found or found[0].first > seen + 1:
+                seen = last
+            if not found:
                 raise self._damaged(f"event {seen + 1} of run {run} is missing")
 
     def data(self, run: RunId, number: int) -> bytes:

@@ -181,7 +181,8 @@ class Registry:
 
     def _remedy(self, word: str, known: Sequence[str]) -> str:
         if self.blocked:
-            return f"do not block {', '.join(self.blocked)}, or {suggestion(word, known)}"
+            near = f"; {suggestion(word, known)}" if known else ""
+            return f"do not block {', '.join(self.blocked)}{near}"
         if word in _AT_HOME:
             return f"pip install {_AT_HOME[word]}"
         return f"{suggestion(word, known)} Or install the plugin that has it"

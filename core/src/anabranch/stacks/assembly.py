@@ -51,18 +51,14 @@ class Assembly:
 
     def orchestrator(self) -> OrchestratorRecord:
         """The record, its settings checked; it is up to the caller to create it."""
-        record = self.registry.find(OrchestratorRecord, self.choices.orchestrator)
-        self._check(record, self._table(record.name), record.name)
-        return record
+        return self._backend_record(OrchestratorRecord, self.choices.orchestrator)
 
     def executors(self) -> list[ExecutorRecord]:
         return [self.executor(name) for name in self.choices.executors]
 
     def executor(self, name: str) -> ExecutorRecord:
         """The record, its settings checked."""
-        record = self.registry.find(ExecutorRecord, name)
-        self._check(record, self._table(name), name)
-        return record
+        return self._backend_record(ExecutorRecord, name)
 
     def backend(self, record: OrchestratorRecord | ExecutorRecord) -> "backends.Backend | None":
         """`None` if drivers run in the process that starts the run."""
@@ -94,25 +90,29 @@ class Assembly:
     def guarded(self, what: str, work: Callable[[], T]) -> T:
         """Does some work with a component; whatever it raises is a `StackError`, and tells no secret."""
         try:
-            return work()
-        except AnabranchError as error:
-            clean = self.placeholders.clean(error)
-            if clean is error:
-                raise
-            raise clean from None
+            with self.placeholders.hidden():
+                return work()
+        except AnabranchError:
+            raise
         except (Exception, SystemExit) as error:  # noqa: BLE001  (a plugin's code)
-            text = " ".join(explained(error).split())
-            struck = self.placeholders.struck(text)
-            failure = StackError(
-                f"{what} failed: {struck}", self.definition.source.label, "see its documentation"
-            )
-            raise failure from (error if struck == text else None)
+            text = self.placeholders.struck(" ".join(explained(error).split()))
+            cause = None if self.placeholders.is_filled else error
+            raise StackError(
+                f"{what} failed: {text}", self.definition.source.label, "see its documentation"
+            ) from cause
 
     # --- one component ---------------------------------------------------------------------------------------
 
+    def _backend_record(self, kind: type[R], name: str) -> R:
+        with self.placeholders.hidden():
+            record = self.registry.find(kind, name)
+            self._check(record, self._table(name), name)
+        return record
+
     def _chosen(self, kind: type[R], choice: Choice, key: str) -> tuple[R, Opening]:
-        record, location = self._located(kind, choice.location, key)
-        self._check(record, choice.table, key)
+        with self.placeholders.hidden():
+            record, location = self._located(kind, choice.location, key)
+            self._check(record, choice.table, key)
         return record, self._opening(location, choice.table, key)
 
     def _located(self, kind: type[R], location: str, key: str) -> tuple[R, str | None]:
@@ -178,8 +178,6 @@ def assembled(
     """Placeholders filled in, choices read. Raises `StackError`."""
     placeholders = Placeholders(definition.source, places.project, environ)
     table = placeholders.fill(definition.table)
-    try:
+    with placeholders.hidden():
         made = choices(table, definition.source)
-    except StackError as error:
-        raise placeholders.clean(error) from None
     return Assembly(definition, places, registry, placeholders, made)

@@ -58,7 +58,7 @@ def check_stack(
     rows = [
         _row("orchestrator", lambda: _orchestrator(assembly)),
         *(
-            _row(f"executor {name}", _executor(assembly, name))
+            _row(assembly.placeholders.struck(f"executor {name}"), _executor(assembly, name))
             for name in assembly.choices.executors
         ),
         _row("artifact store", lambda: _store(assembly)),

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 def line_of(text: str, keys: Sequence[str]) -> int | None:
     """The line, from 1, of the statement that defines the value at `keys`; `None` if that cannot be told."""
-    lines = text.split("\n")
+    lines = text.replace("\r\n", "\n").split("\n")
     for start, line in enumerate(lines):
         if keys[-1] not in line:
             continue

@@ -6,7 +6,8 @@ to.
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from anabranch.errors import AnabranchError, StackError, suggestion
@@ -29,16 +30,28 @@ class Placeholders:
         """The table with all placeholders filled in. Raises `StackError` if one cannot be."""
         return {key: self._value(value, (*keys, key)) for key, value in table.items()}
 
+    @property
+    def is_filled(self) -> bool:
+        """Whether there is anything to hide."""
+        return bool(self._filled)
+
     def struck(self, text: str) -> str:
         """A text without what was filled in: the placeholder stands in its place."""
         for value in sorted(self._filled, key=len, reverse=True):
             text = text.replace(value, self._filled[value])
         return text
 
-    def clean(self, error: AnabranchError) -> AnabranchError:
-        """The error itself, or one of its kind without what was filled in."""
-        lines = tuple(self.struck(line) for line in (error.what, error.to, error.do))
-        return error if lines == (error.what, error.to, error.do) else type(error)(*lines)
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Errors of ours leave this block without what was filled in, and without causes, which may tell it too."""
+        try:
+            yield
+        except AnabranchError as error:
+            if not self._filled:
+                raise
+            is_plain = type(error).__init__ is AnabranchError.__init__
+            kind = type(error) if is_plain else StackError
+            raise kind(*map(self.struck, (error.what, error.to, error.do))) from None
 
     def _value(self, value: object, keys: tuple[str, ...]) -> object:
         if isinstance(value, str):

@@ -16,7 +16,7 @@ class Source:
     def at(self, *keys: str) -> str:
         """The place of a key: `"stacks/prod.toml, line 4"`. The table around it, if the key itself is not found."""
         whole = (*self.prefix, *keys)
-        for end in range(len(whole), len(self.prefix), -1) if self.text else ():
+        for end in range(len(whole), max(0, len(self.prefix) - 1), -1) if self.text else ():
             line = stacks.line_of(self.text, whole[:end])
             if line is not None:
                 return f"{self.label}, line {line}"

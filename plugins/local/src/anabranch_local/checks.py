@@ -6,6 +6,9 @@ from contextlib import closing
 from anabranch.errors import RunNotFound, StackError
 from anabranch.journal.sqlite import SqliteJournal
 
+PATIENCE_SECONDS = 5.0
+"""How long the check waits for a process that writes."""
+
 
 def check_journal(journal: SqliteJournal) -> str:
     """Opens the file, makes it if it is not there, and writes something that is then taken back."""
@@ -18,7 +21,7 @@ def check_journal(journal: SqliteJournal) -> str:
 
 def _write_and_take_back(journal: SqliteJournal) -> None:
     try:
-        with closing(sqlite3.connect(journal.path, isolation_level=None)) as db:
+        with closing(_connection(journal)) as db:
             db.execute("BEGIN IMMEDIATE")
             db.execute("CREATE TABLE stack_check (written TEXT)")
             db.execute("ROLLBACK")
@@ -28,3 +31,7 @@ def _write_and_take_back(journal: SqliteJournal) -> None:
             str(journal.path),
             "make the file and its folder writable",
         ) from error
+
+
+def _connection(journal: SqliteJournal) -> sqlite3.Connection:
+    return sqlite3.connect(journal.path, timeout=PATIENCE_SECONDS, isolation_level=None)

@@ -16,10 +16,26 @@ from anabranch.engine.fingerprinting.origins import namespace_of
 from anabranch.engine.fingerprinting.pieces import Pieces
 
 _BOOKKEEPING = frozenset(
-    """__module__ __qualname__ __doc__ __dict__ __weakref__ __firstlineno__ __static_attributes__
-    __annotations__ __annotations_cache__ __signature__ __abstractmethods__ _abc_impl
-    _member_map_ _member_names_ _value2member_map_ _hashable_values_ _unhashable_values_
-    _unhashable_values_map_""".split()
+    [
+        "__module__",
+        "__qualname__",
+        "__doc__",
+        "__dict__",
+        "__weakref__",
+        "__firstlineno__",
+        "__static_attributes__",
+        "__annotations__",
+        "__annotations_cache__",
+        "__signature__",
+        "__abstractmethods__",
+        "_abc_impl",
+        "_member_map_",
+        "_member_names_",
+        "_value2member_map_",
+        "_hashable_values_",
+        "_unhashable_values_",
+        "_unhashable_values_map_",
+    ]
 )
 
 
@@ -28,7 +44,7 @@ _HEAP_TYPE = 1 << 9
 
 
 def class_pieces(ledger: Ledger, kind: type) -> Pieces:
-    if not kind.__flags__ & _HEAP_TYPE:
+    if not ask(lambda: kind.__flags__, _HEAP_TYPE) & _HEAP_TYPE:
         return Pieces(ledger.foreign(ledger.origin_of(kind), full_name(kind)[1]))
     own: Mapping[str, object] = ask(lambda: dict(vars(kind)), {})
     values: dict[str, object] = {

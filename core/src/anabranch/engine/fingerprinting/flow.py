@@ -23,9 +23,7 @@ def _forward(opcode: int) -> tuple[int, bool]:
     return dis.opmap[positive], positive != name
 
 
-_TEST = {
-    opcode: _forward(opcode) for opcode in JUMP if dis.opname[opcode].startswith("POP_JUMP_")
-}
+_TEST = {opcode: _forward(opcode) for opcode in JUMP if dis.opname[opcode].startswith("POP_JUMP_")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +86,7 @@ def _landing(listing: Listing, at: int) -> int:
     return at
 
 
-def _numbered(
-    listing: Listing, places: dict[int, int], leads: dict[int, tuple[int, ...]]
-) -> Walk:
+def _numbered(listing: Listing, places: dict[int, int], leads: dict[int, tuple[int, ...]]) -> Walk:
     codes = [listing.opcodes[at] for at in places]
     arguments = [listing.arguments[at] for at in places]
     for place in leads:

@@ -30,7 +30,16 @@ ABSENT = "absent"
 """The value of a part that is a module which cannot be found."""
 
 MACHINERY = frozenset(
-    "__name__ __file__ __spec__ __loader__ __package__ __cached__ __builtins__ __path__".split()
+    [
+        "__name__",
+        "__file__",
+        "__spec__",
+        "__loader__",
+        "__package__",
+        "__cached__",
+        "__builtins__",
+        "__path__",
+    ]
 )
 """Globals that say where a module is, not what it does."""
 

@@ -37,6 +37,7 @@ class Names:
         self._ledger = ledger
         self._globals = variables
         self._lenient = lenient
+        self._name = str(variables.get("__name__"))
         self._module = ledger.surroundings.origins.of(variables).module
 
     def resolved(self, shape: Shape, scope: Scope) -> bytes:
@@ -67,8 +68,8 @@ class Names:
             if name in MACHINERY or name.startswith("@"):  # "@py_builtins" is pytest's own
                 return b""
             return self._ledger.bind(f"{self._module}.{name}", self._globals[name], attributes)
-        if name in _ANY_NAME and (module := sys.modules.get(self._module)) is not None:
-            return self._ledger.bind(name, module)
+        if name in _ANY_NAME and is_module(own := sys.modules.get(self._name)):
+            return self._ledger.bind(name, own)
         if name in vars(builtins) or may_be_unbound or self._lenient:
             return b""
         return self._ledger.leaf(f"{self._module}.{name}", UNBOUND)

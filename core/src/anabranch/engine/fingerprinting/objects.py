@@ -62,5 +62,6 @@ def wrapped(value: object) -> object:
     own = ask(lambda: object.__getattribute__(value, "__dict__"), None)
     if type(own) is dict and "__wrapped__" in own:
         return own["__wrapped__"]
-    declared = any("__wrapped__" in vars(base) for base in type.mro(type(value)))
+    kind = type(value)
+    declared = ask(lambda: any("__wrapped__" in vars(base) for base in kind.__mro__), False)
     return attribute(value, "__wrapped__") if declared else None

@@ -17,8 +17,8 @@ from itertools import chain
 from types import MappingProxyType, MethodType
 from typing import Protocol, TypeAlias
 
-from anabranch.engine.fingerprinting.objects import ask, attribute, full_name
 from anabranch.engine.fingerprinting.canonical import atom, literal, pack, text
+from anabranch.engine.fingerprinting.objects import ask, attribute, full_name
 from anabranch.engine.fingerprinting.origins import main_name
 
 MOST_ITEMS = 1_000_000
@@ -81,6 +81,7 @@ class Values:
         try:
             return self.encode(value)
         except _TooLarge:
+            self._items = 0
             return self._code.type_of(value)
 
     def encode(self, value: object) -> bytes:

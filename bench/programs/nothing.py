@@ -1,0 +1,1 @@
+"""The floor of a whole process: Python starts and ends."""

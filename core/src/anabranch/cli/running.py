@@ -1,0 +1,105 @@
+"""`anabranch run` and `anabranch resume`: start it, show it, and say how it ended."""
+
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from anabranch import console
+from anabranch.authoring.entries import load_pipeline
+from anabranch.authoring.pipelines import Pipeline
+from anabranch.authoring.runs import Run, resume_run
+from anabranch.cli import exits
+from anabranch.cli.grammar import Request
+from anabranch.cli.output import Output
+from anabranch.cli.parameters import arguments
+from anabranch.cli.tracebacks import user_frames
+from anabranch.console.documents import ended_document
+from anabranch.console.observing import Display, Quiet
+from anabranch.console.phrases import next_command
+from anabranch.errors import AnabranchError, EntryError
+from anabranch.journal.events import CodeSeen, Event, LogWritten, RunEnded, ValueDrawn
+from anabranch.journal.fold import fold
+from anabranch.stacks import open_stack
+
+Observer: TypeAlias = Callable[[int, Event], None]
+
+
+def run(request: Request, output: Output) -> int:
+    """Runs the target from the beginning."""
+    given = arguments(request.parameters)
+    with output.reserved():
+        pipeline = _loaded(request.target)
+
+    def start(observers: Sequence[Observer]) -> Run:
+        return pipeline.start(
+            given, stack=request.stack, observers=observers, config=request.config
+        )
+
+    return _shown(start, console.observer(hint=False), request.stack, output)
+
+
+def resume(request: Request, output: Output) -> int:
+    """Takes up a run where it stopped."""
+    display = console.observer(hint=False)
+    id = _remembered(request.run, request.stack, display)
+
+    def start(observers: Sequence[Observer]) -> Run:
+        return resume_run(id, stack=request.stack, observers=observers)
+
+    return _shown(start, display, request.stack, output)
+
+
+def _shown(
+    start: Callable[[Sequence[Observer]], Run],
+    display: Display,
+    stack: str | None,
+    output: Output,
+) -> int:
+    ending = _Ending()
+    with output.reserved(), display:
+        ended = start([display, ending])
+    if ending.traceback:
+        output.note(f"\n{ending.traceback.rstrip()}\n")
+    if not isinstance(display, Quiet) or ending.traceback:
+        output.note(next_command(ended.status, ended.id))
+    if output.is_json:
+        with open_stack(stack) as opened:
+            output.document(ended_document(ended.state, opened.journal.summary(ended.id)))
+    return exits.of_run(ended.status)
+
+
+class _Ending:
+    """Keeps the traceback of the run's failure as it was recorded: the user's own, unshortened."""
+
+    traceback = ""
+
+    def __call__(self, number: int, event: Event) -> None:
+        if isinstance(event, RunEnded) and event.failure is not None:
+            self.traceback = event.failure.traceback
+
+
+def _remembered(prefix: str, stack: str | None, display: Display) -> str:
+    """The whole id of the run; the display is told of its earlier lives."""
+    with open_stack(stack) as opened:
+        id = opened.journal.find(prefix)
+        if not isinstance(display, Quiet):
+            events = opened.journal.read(id, without=(LogWritten, CodeSeen, ValueDrawn))
+            display.remember(fold(events))
+    return id
+
+
+def _loaded(target: str) -> Pipeline[Any, Any]:
+    """The pipeline. What importing its file raises is the user's, and shown as Python would show it."""
+    try:
+        return load_pipeline(target)
+    except (AnabranchError, KeyboardInterrupt):
+        raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (user code may raise anything)
+        frames = user_frames(error.__traceback__)
+        traceback.print_exception(type(error), error, frames, file=sys.stderr)
+        raise EntryError(
+            f"the file cannot be imported: {type(error).__name__}: {error}",
+            target,
+            "mend what the traceback above shows",
+        ) from None

@@ -1,0 +1,38 @@
+"""Stories of runs, told to real journals; `story.py` is shared with the tests of the command line."""
+
+import importlib.util
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console, Group
+from rich.text import Text
+
+_SPEC = importlib.util.spec_from_file_location("story", Path(__file__).with_name("story.py"))
+_STORY = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(_STORY)
+
+
+@pytest.fixture
+def tell(tmp_path: Path) -> Callable[..., Any]:
+    """Begin a story: `tell(observers=[...])`; `begin=False` leaves that to the test."""
+
+    def told(*, begin: bool = True, **how: Any) -> Any:
+        story = _STORY.Story(tmp_path / "journal.db", **how)
+        return story.begin() if begin else story
+
+    return told
+
+
+@pytest.fixture
+def seen() -> Callable[..., str]:
+    """What somebody sees of a rich text on a terminal of some width, without colours."""
+
+    def rendered(text: Text, width: int = 100) -> str:
+        console = Console(file=io.StringIO(), width=width, highlight=False)
+        console.print(Group(text))  # on its own, a text would forget that it does not wrap
+        return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+
+    return rendered
