@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from anabranch import Retry, Run, gather, pipeline, step, wait_all
+from anabranch import Retry, Run, as_completed, gather, pipeline, step, wait_all
 from anabranch.authoring.runs import resume_run
 from anabranch.errors import CapabilityMissing, OutputMismatch, StepFailed, UpstreamFailed
 from anabranch.journal.events import Event, OutcomeRecorded, RunEnded
@@ -101,6 +101,11 @@ def test_a_failed_item_that_the_body_catches_does_not_fail_the_run(way: str) -> 
             return sorted(made.failures)
         if way == "items":
             return [i for i, item in enumerate(made) if item.exception() is not None]
+        if way == "unpack":
+            (items,) = made.unpack()
+            return [i for i, item in enumerate(items) if item.exception() is not None]
+        if way == "as_completed":
+            return sorted(e.code for f in as_completed(made) if isinstance(e := f.exception(), Broken))
         try:
             made.result() if way == "result" else made.load()
         except Broken as error:

@@ -72,7 +72,7 @@ def test_the_calls_of_a_child_stand_below_it(story, frame):
     story.add(story.create("train_2", scope="id-tune"), story.start("train_2"))
 
     assert frame()[2:] == [
-        "  ● tune              0 s",
+        "  ● tune             0 s",
         "    ✓ train        0.12 s",
         "    ● train_2         0 s",
     ]

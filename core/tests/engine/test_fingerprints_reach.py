@@ -271,6 +271,8 @@ def unused(): return 10
         "from models import Model\ndef step(x: Model): return x.fit()",
         "from models import Model\ndef step(x: 'list[Model]'): return x[0].fit()",
         "from __future__ import annotations\nfrom models import Model\ndef step(x: Model): return x.fit()",
+        "from models import Model\ndef step(x: list['Model']): return x[0].fit()",
+        "from typing import Optional\nfrom models import Model\ndef step(x: Optional['Model']): return x.fit()",
         "from models import Model\ndef step(x) -> list[Model]: return x",
         "from models import Model\nstep = Model().fit",
         "from models import Model\nclass Own(Model): pass\ndef step(x): return Own()",

@@ -122,5 +122,3 @@ def _same_file(one: str | None, other: str) -> bool:
         return one is not None and os.path.samefile(one, other)
     except OSError:
         return False
-
-

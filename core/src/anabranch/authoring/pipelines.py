@@ -53,7 +53,9 @@ class Pipeline(Generic[P, R]):
             bound, options = self._bound(args, kwargs)
             return driver.call(scope, self._definition, bound, options)
         self._refuse_in_step("called")
-        run = self.start(self._definition.signature.bind(args, kwargs, self._parameters), observers=None)
+        run = self.start(
+            self._definition.signature.bind(args, kwargs, self._parameters), observers=None
+        )
         if run.error is not None and run.status == "failed":
             raise run.error
         if run.status == "interrupted":

@@ -64,7 +64,9 @@ def _parsed(path: Path, where: str) -> dict[str, Any]:
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         told = " ".join(str(error).split())
-        raise TemplateError(f"the template is not YAML: {told}", where, "correct it there") from None
+        raise TemplateError(
+            f"the template is not YAML: {told}", where, "correct it there"
+        ) from None
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -93,6 +95,4 @@ def _check_step(name: str, options: object, where: str) -> None:
 def _check_names(given: Mapping[str, Any], known: set[str], kind: str, where: str) -> None:
     for name in given:
         if name not in known:
-            raise TemplateError(
-                f"{name!r} is not an {kind}", where, suggestion(str(name), known)
-            )
+            raise TemplateError(f"{name!r} is not an {kind}", where, suggestion(str(name), known))

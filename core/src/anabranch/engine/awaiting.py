@@ -58,7 +58,9 @@ class AsyncSteps:
             task.cancel()
 
 
-def awaiting(node: Node, add: Callable[[Node, Callable[[Node], None]], bool]) -> Generator[Any, None, None]:
+def until_done(
+    node: Node, add: Callable[[Node, Callable[[Node], None]], bool]
+) -> Generator[Any, None, None]:
     """For `await future` in an async body: suspends the coroutine until the node is done.
 
     `add(node, callback)` registers the callback; False if the node is done already.

@@ -15,6 +15,7 @@ from anabranch.engine.contexts import BodyHome, BodyRun, current
 from anabranch.engine.definitions import PipelineDefinition
 from anabranch.engine.executing import call_hook
 from anabranch.engine.failures import own_frames, recorded
+from anabranch.engine.nodes import Invocation, MapNode
 from anabranch.engine.scheduling import Scheduler
 from anabranch.engine.scopes import Scope
 from anabranch.engine.shapes import shape_of
@@ -116,7 +117,8 @@ class Bodies:
     def _blamed(self, scope: Scope, error: BaseException) -> list[InvocationId]:
         """The calls whose failure this exception is, or comes from.
 
-        A call that failed while another's failure was being handled is to blame alone.
+        A call that failed while another's failure was being handled is to blame alone. A map's failure is that of
+        all its failed items.
         """
         failed = self._scheduler.failed_in(scope)
         own = {id(node.error) for node in failed}
@@ -125,7 +127,10 @@ class Bodies:
         while here is not None and id(here) not in chain:
             chain.add(id(here))
             here = here.__cause__ or (None if id(here) in own else here.__context__)
-        return [node.id for node in failed if id(node.error) in chain]
+        blamed = [node for node in failed if id(node.error) in chain]
+        maps = {node for node in blamed if isinstance(node, MapNode)}
+        items = [n for n in failed if isinstance(n, Invocation) and n.map in maps]
+        return [node.id for node in (*blamed, *items)]
 
     def _drain(self, scope: Scope) -> None:
         """Until nothing of the scope is unfinished; a failure that comes up now can no longer be handled."""
@@ -159,9 +164,7 @@ class Bodies:
                 raise
             failure, _ = recorded(trouble, self._home.values.codecs)
             self._home.note(
-                HookFailed(
-                    at=time.time(), invocation=scope.id or None, hook=name, failure=failure
-                )
+                HookFailed(at=time.time(), invocation=scope.id or None, hook=name, failure=failure)
             )
         finally:
             current.reset(token)

@@ -12,9 +12,10 @@ from typing import Any, Literal
 from anabranch.engine.collections import collection_of, has_length, is_known
 from anabranch.engine.definitions import Definition, StepDefinition
 from anabranch.engine.futures import MapFuture, StepFuture
+from anabranch.engine.gates import Gate
 from anabranch.engine.identity import call_key, item_key, named_key, numbered
-from anabranch.engine.inputs import Intake
-from anabranch.engine.nodes import Collection, Gate, Input, Invocation, MapNode, Node
+from anabranch.engine.intake import Intake
+from anabranch.engine.nodes import Collection, Input, Invocation, MapNode, Node
 from anabranch.engine.scopes import Scope
 from anabranch.errors import CallError, DuplicateId, LengthMismatch, NotMappable
 from anabranch.model.ids import InvocationId
@@ -65,7 +66,7 @@ class Calls:
             for parameter, value in bound.items()
         }
         kind = "step" if isinstance(definition, StepDefinition) else "pipeline"
-        id = self._identity(kind, scope, name, inputs, options.id)
+        id, _ = self._identity(kind, scope, name, inputs, options.id)
         return Invocation(id, scope, definition, inputs, scope.label(options.id or name))
 
     def map(
@@ -94,7 +95,8 @@ class Calls:
         if not mapping.product:
             _refuse_lengths(owner, {k: c for k, c in collections.items() if has_length(plain[k])})
         kind = "product" if mapping.product else "map"
-        id = self._identity(kind, scope, owner, {**collections, **shared}, options.id)
+        id, ordinal = self._identity(kind, scope, owner, {**collections, **shared}, options.id)
+        known = [is_known(value) for value in plain.values()]
         node = MapNode(
             id,
             scope,
@@ -105,8 +107,13 @@ class Calls:
             product=mapping.product,
             collect=mapping.on_error == "collect",
         )
-        node.user_named = options.id is not None
-        node.items_known = all(is_known(value) for value in plain.values())
+        if options.id is not None:
+            node.naming = "place"
+        elif all(known):
+            node.naming = "call"
+        elif not any(known):
+            node.naming = "source"
+            node.ordinal = ordinal
         if mapping.max_concurrency is not None:
             node.gate = Gate(mapping.max_concurrency)
         return node
@@ -148,10 +155,12 @@ class Calls:
         name: str,
         inputs: Mapping[str, Input | Collection],
         user_id: str | None,
-    ) -> InvocationId:
+    ) -> tuple[InvocationId, int]:
+        """The identity, and the ordinal in it."""
         if user_id is None:
             key = call_key(kind, scope.id, name, inputs.items())
-            return numbered(key, scope.ordinal(key))
+            ordinal = scope.ordinal(key)
+            return numbered(key, ordinal), ordinal
         if (name, user_id) in scope.user_ids:
             raise DuplicateId(
                 f"id {user_id!r} is used twice",
@@ -159,20 +168,26 @@ class Calls:
                 "give each call its own id, or none",
             )
         scope.user_ids.add((name, user_id))
-        return numbered(named_key(kind, scope.id, name, user_id), 0)
+        return numbered(named_key(kind, scope.id, name, user_id), 0), 0
 
     def _item_identity(
         self, node: MapNode, inputs: Mapping[str, Input], index: int, repeats: dict[bytes, int]
     ) -> InvocationId:
-        """Over plain values an item is named like a call of its own, so that inserting one leaves the others alone.
+        """Named by what the item is, so that an item more or less leaves the others alone (law L2).
 
-        Over artifacts it is named by its map and its place there: when that is expanded may differ from life to life,
-        and must not matter.
+        Over plain values an item is a call like any other. Over artifacts and maps it is named by what made its
+        inputs and by how many equal maps there were before; when such a map is expanded may differ from life to life,
+        and must not matter. Over a mixture of both, and where the user has named the map, it belongs to its map.
         """
-        if node.items_known and not node.user_named:
-            key = call_key("step", node.scope.id, node.definition.name, inputs.items())
-            return numbered(key, node.scope.ordinal(key))
-        key = item_key(node.id, inputs, index if node.user_named else None)
+        scope, name = node.scope, node.definition.name
+        if node.naming == "call":
+            key = call_key("step", scope.id, name, inputs.items())
+            return numbered(key, scope.ordinal(key))
+        if node.naming == "source":
+            kind = f"{'product' if node.product else 'map'} item {node.ordinal}"
+            key = call_key(kind, scope.id, name, inputs.items())
+        else:
+            key = item_key(node.id, inputs, index if node.naming == "place" else None)
         ordinal = repeats.get(key, 0)
         repeats[key] = ordinal + 1
         return numbered(key, ordinal)

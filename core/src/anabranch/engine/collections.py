@@ -10,7 +10,8 @@ from typing import Any
 from anabranch.engine.artifacts import Artifact
 from anabranch.engine.futures import MapFuture, StepFuture
 from anabranch.engine.home import Home
-from anabranch.engine.inputs import FutureInput, Intake, ItemInput, output_reference
+from anabranch.engine.inputs import FutureInput, ItemInput, output_reference
+from anabranch.engine.intake import Intake
 from anabranch.engine.nodes import Collection, Input, MapNode, Node
 from anabranch.errors import NotMappable
 from anabranch.model.ids import InvocationId

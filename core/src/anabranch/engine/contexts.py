@@ -50,9 +50,7 @@ class StepRun:
         if not self.announced:
             self.announced = True
             node = self.invocation
-            self.note(
-                AttemptStarted(at=self.started_at, invocation=node.id, attempt=node.attempt)
-            )
+            self.note(AttemptStarted(at=self.started_at, invocation=node.id, attempt=node.attempt))
         if self.size:
             for event in self.taken():
                 self.note(event)

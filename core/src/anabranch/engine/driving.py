@@ -21,13 +21,13 @@ from anabranch.engine.definitions import Definition, PipelineDefinition, StepDef
 from anabranch.engine.executing import Executor
 from anabranch.engine.fingerprints import Fingerprinter
 from anabranch.engine.futures import MapFuture, StepFuture, artifacts_of
-from anabranch.engine.inputs import Intake
+from anabranch.engine.intake import Intake
 from anabranch.engine.nodes import Collection, Input, Invocation, MapNode, Node
 from anabranch.engine.recording import Recorder
 from anabranch.engine.replaying import Replay
 from anabranch.engine.reusing import Reuse
 from anabranch.engine.scheduling import Scheduler
-from anabranch.engine.scopes import Scope
+from anabranch.engine.scopes import Scope, gates_of
 from anabranch.engine.shapes import rebuilt
 from anabranch.engine.values import Values
 from anabranch.engine.watching import Watches
@@ -71,7 +71,6 @@ class Driver:
             start=self._start,
             expand=self._expand,
             skip=lambda node, cause: self._reuse.skip(node, cause),
-            run_limit=pipeline.options.max_concurrency,
         )
         self._executor = Executor(
             values=given.values,
@@ -282,21 +281,19 @@ class Driver:
 
     def _expand(self, node: MapNode) -> None:
         items = self._calls.items_of(node)
-        known = self._replay.state.maps.get(node.id)
-        if known is None or known.count != len(items):
-            sources: list[Input | Collection] = [*node.collections.values(), *node.shared.values()]
-            after = dict.fromkeys(id for source in sources for id in source.producers())
-            self._recorder.note(
-                MapExpanded(
-                    at=time.time(),
-                    map=node.id,
-                    step=node.definition.name,
-                    display=node.label,
-                    count=len(items),
-                    scope=node.scope.id,
-                    after=tuple(after),
-                )
+        sources: list[Input | Collection] = [*node.collections.values(), *node.shared.values()]
+        after = dict.fromkeys(id for source in sources for id in source.producers())
+        self._recorder.note(
+            MapExpanded(
+                at=time.time(),
+                map=node.id,
+                step=node.definition.name,
+                display=node.label,
+                count=len(items),
+                scope=node.scope.id,
+                after=tuple(after),
             )
+        )
         self._scheduler.release(self._scheduler.add_items(node, items))
 
     def _located(self, id: InvocationId) -> tuple[tuple[Output, ...], int]:
@@ -336,12 +333,7 @@ class Driver:
     def _runs_here(self, node: Invocation) -> bool:
         """A sync step with nothing to wait for runs in the thread that calls it: no queue, no change of threads."""
         plain = isinstance(node.definition, StepDefinition) and not node.definition.is_async
-        return (
-            plain
-            and node.cause is None
-            and not self._scheduler.gated
-            and not node.scope.stopping
-        )
+        return plain and node.cause is None and not gates_of(node.scope) and not node.scope.stopping
 
     def _async_steps(self) -> "engine.AsyncSteps":
         with self._async_lock:

@@ -4,7 +4,7 @@ A future may be passed to a step at once; whoever waits for it here waits for th
 raised as the step's own exception, and counts as handled once the body has been shown it.
 """
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, Generic, NoReturn, TypeVar
 
 from anabranch import engine
@@ -12,7 +12,6 @@ from anabranch.engine.artifacts import Artifact, Place, _Stands
 from anabranch.engine.home import Home
 from anabranch.engine.nodes import Invocation, MapNode, Node
 from anabranch.errors import CallError
-from anabranch.model.records import Output
 
 T = TypeVar("T", covariant=True)
 
@@ -121,7 +120,7 @@ class StepFuture(_Future, Generic[T]):
         return (self[index] for index in range(len(self)))
 
     def __await__(self) -> Generator[Any, None, Any]:
-        yield from engine.awaiting(self._node, self._home.when_done)
+        yield from engine.until_done(self._node, self._home.when_done)
         return self.result()
 
     def __repr__(self) -> str:
@@ -158,7 +157,9 @@ class MapFuture(_Future, Generic[T]):
     def unpack(self) -> tuple[list[StepFuture[Any]], ...]:
         """One list of futures for each output, items in order."""
         count = len(self._node.definition.returns.outputs)
-        return tuple([StepFuture(self._home, item, i) for item in self._items()] for i in range(count))
+        return tuple(
+            [StepFuture(self._home, item, i) for item in self._items()] for i in range(count)
+        )
 
     def __len__(self) -> int:
         """The number of items. Waits until the collections are known."""
@@ -171,7 +172,7 @@ class MapFuture(_Future, Generic[T]):
         return (StepFuture(self._home, item) for item in self._items())
 
     def __await__(self) -> Generator[Any, None, list[Any]]:
-        yield from engine.awaiting(self._node, self._home.when_done)
+        yield from engine.until_done(self._node, self._home.when_done)
         return self.result()
 
     def _items(self) -> list[Invocation]:

@@ -32,9 +32,7 @@ def named_key(kind: str, scope: InvocationId, name: str, user_id: str) -> bytes:
 
 def numbered(key: bytes, ordinal: int) -> InvocationId:
     """The identity of the `ordinal`-th call (from 0) with this key."""
-    return InvocationId(
-        blake2b(key + ordinal.to_bytes(8, "big"), digest_size=SIZE).digest().hex()
-    )
+    return InvocationId(blake2b(key + ordinal.to_bytes(8, "big"), digest_size=SIZE).hexdigest())
 
 
 def item_key(map_id: InvocationId, inputs: Mapping[str, Input], index: int | None) -> bytes:

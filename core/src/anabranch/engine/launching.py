@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from typing import Protocol, runtime_checkable
 
 from anabranch import __version__
+from anabranch.engine.admission import admit
 from anabranch.engine.artifacts import Artifact
 from anabranch.engine.contexts import TEES
 from anabranch.engine.definitions import PipelineDefinition
 from anabranch.engine.driving import Circumstances, Driver
-from anabranch.engine.admission import admit
 from anabranch.engine.failures import recorded
 from anabranch.engine.fingerprints import Fingerprinter
 from anabranch.engine.holders import is_gone, this_holder
@@ -186,11 +186,14 @@ def _first_events(replay: Replay) -> list[Event]:
     )
     events: list[Event] = [started]
     for known in replay.to_discard():
-        reason = f"it {known.status}; resume tries again"
+        reason = f"it {_WORDS.get(known.status, known.status)}; resume tries again"
         events.append(OutcomeDiscarded(at=now, invocation=known.invocation, reason=reason))
     for number, event in enumerate(events, replay.state.events + 1):
         replay.state.apply(number, event)
     return events
+
+
+_WORDS = {"skipped": "was skipped", "cancelled": "was cancelled"}
 
 
 def _status(pipeline: PipelineDefinition, error: BaseException | None) -> RunStatus:

@@ -4,18 +4,21 @@ A node is changed only by the scheduler, under its lock. What a finished node no
 for it) is let go at once, so that 100,000 finished items are 100,000 small records and nothing more (law L12).
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Literal, Protocol, TypeAlias
 
 from anabranch.engine.definitions import Definition, StepDefinition
+from anabranch.engine.gates import Gate
 from anabranch.engine.scopes import Scope
 from anabranch.model.ids import InvocationId
 from anabranch.model.records import Output, Status
 
 State: TypeAlias = Status | Literal["pending", "ready", "running"]
 DoneCallback: TypeAlias = "Callable[[Node], None]"
+
+
+Naming: TypeAlias = Literal["call", "source", "place", "map"]
+"""What names the items of a map: their values, what made them, their place in a named map, the map itself."""
 
 
 class Input(Protocol):
@@ -58,36 +61,6 @@ class Collection(Protocol):
     def length(self) -> int: ...
 
     def item(self, index: int) -> Input: ...
-
-
-class Gate:
-    """Lets `limit` invocations in at once; the others queue. Used under the scheduler's lock."""
-
-    __slots__ = ("_inside", "_limit", "_queue")
-
-    def __init__(self, limit: int) -> None:
-        self._limit, self._inside = limit, 0
-        self._queue: deque[Invocation] = deque()
-
-    def enter(self, invocation: "Invocation") -> bool:
-        """Whether it may go on now; otherwise a later `leave` gives it."""
-        if self._inside < self._limit:
-            self._inside += 1
-            return True
-        self._queue.append(invocation)
-        return False
-
-    def leave(self) -> "Invocation | None":
-        """One has ended: the next one in line, which is now inside, or `None`."""
-        if self._queue:
-            return self._queue.popleft()
-        self._inside -= 1
-        return None
-
-    def drop(self, invocation: "Invocation") -> None:
-        """It no longer queues here, if it did."""
-        with suppress(ValueError):
-            self._queue.remove(invocation)
 
 
 class Node:
@@ -208,11 +181,11 @@ class MapNode(Node):
         "expansion",
         "gate",
         "items",
-        "items_known",
+        "naming",
+        "ordinal",
         "product",
         "shared",
         "unfinished",
-        "user_named",
     )
 
     def __init__(
@@ -233,8 +206,9 @@ class MapNode(Node):
         self.items: Sequence[Invocation] | None = None
         self.expansion = Node(InvocationId(f"{id}*"), scope, label)
         self.unfinished = 0
-        self.gate: Gate | None = None
-        self.items_known = self.user_named = False
+        self.gate: Gate[Invocation] | None = None
+        self.naming: Naming = "map"
+        self.ordinal = 0
 
     def first_failure(self) -> Invocation | None:
         """The failed item with the lowest index, unless failures are collected."""

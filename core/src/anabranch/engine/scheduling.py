@@ -7,13 +7,13 @@ walked with a work list, not by recursion.
 """
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from anabranch.engine.definitions import StepDefinition
-from anabranch.engine.nodes import Gate, Invocation, MapNode, Node
-from anabranch.engine.scopes import Scope
+from anabranch.engine.gates import Gate
+from anabranch.engine.nodes import Invocation, MapNode, Node
+from anabranch.engine.scopes import Scope, gates_of
 from anabranch.errors import AnabranchError, Cancelled, DuplicateId, UpstreamFailed
 from anabranch.model.ids import InvocationId
 from anabranch.model.records import Output, Status
@@ -42,19 +42,12 @@ class Scheduler:
         start: Callable[[Invocation, bool], None],
         expand: Callable[[MapNode], None],
         skip: Callable[[Invocation, Node], None],
-        run_limit: int | None,
     ) -> None:
         self._start, self._expand, self._skip = start, expand, skip
         self._lock = threading.Lock()
         self._idle = threading.Condition(self._lock)
-        self._gate = Gate(run_limit) if run_limit else None
         self.nodes: dict[InvocationId, Node] = {}
         self._releasing = threading.local()
-
-    @property
-    def gated(self) -> bool:
-        """Whether the run limits how many calls run at once."""
-        return self._gate is not None
 
     # --- growing -----------------------------------------------------------------------------------------------
 
@@ -196,10 +189,10 @@ class Scheduler:
                 node.gates_passed += 1
             return True
 
-    def _gates(self, node: Invocation) -> list[Gate]:
-        own = node.map.gate if node.map is not None else None
-        whole = self._gate if isinstance(node.definition, StepDefinition) else None
-        return [gate for gate in (own, whole) if gate is not None]
+    def _gates(self, node: Invocation) -> list[Gate[Invocation]]:
+        """A child run passes only its map's: its own calls pass the others, and would wait for it otherwise."""
+        own = [node.map.gate] if node.map is not None and node.map.gate is not None else []
+        return own + (gates_of(node.scope) if isinstance(node.definition, StepDefinition) else [])
 
     # --- ending ------------------------------------------------------------------------------------------------
 

@@ -8,8 +8,10 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from anabranch.engine.definitions import PipelineDefinition
+from anabranch.engine.gates import Gate
 from anabranch.model.ids import InvocationId, RunId
 
 
@@ -33,6 +35,11 @@ class Scope:
     ending: bool = False
     embedded: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
+    gate: Gate[Any] | None = None
+
+    def __post_init__(self) -> None:
+        limit = self.definition.options.max_concurrency
+        self.gate = Gate(limit) if limit else None
 
     def ordinal(self, key: bytes) -> int:
         """0 for the first call with this key, 1 for the next: equal calls are told apart by their count."""
@@ -65,3 +72,13 @@ class Scope:
             "time": self.started.strftime("%H_%M_%S_%f"),
         }
         return {**words, **self.definition.options.substitutions}
+
+
+def gates_of(scope: Scope | None) -> list[Gate[Any]]:
+    """The limits that a call in this scope is under: of its own pipeline and of those around it."""
+    gates = []
+    while scope is not None:
+        if scope.gate is not None:
+            gates.append(scope.gate)
+        scope = scope.parent
+    return gates

@@ -30,9 +30,7 @@ _OPEN_SOURCES = 64
 class Values:
     """Reads and writes the artifacts of one run."""
 
-    def __init__(
-        self, run: RunId, journal: Journal, store: ArtifactStore, codecs: Codecs
-    ) -> None:
+    def __init__(self, run: RunId, journal: Journal, store: ArtifactStore, codecs: Codecs) -> None:
         self.run, self.codecs = run, codecs
         self._journal, self._store = journal, store
         self._kept: dict[str, bytes] = {}

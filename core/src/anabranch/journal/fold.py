@@ -35,7 +35,11 @@ from anabranch.model.records import Failure, Output, RunStatus, Status
 
 @dataclass(slots=True, kw_only=True)
 class InvocationState:
-    """What is known of one invocation. `outcome_number` is the event that holds its small outputs, 0 if none."""
+    """What is known of one invocation. `outcome_number` is the event that holds its small outputs, 0 if none.
+
+    `life` is the last driver life that spoke of it: after an edit of the body, a resumed run may no longer make a call
+    that an earlier life made.
+    """
 
     invocation: InvocationId
     step: str
@@ -60,6 +64,7 @@ class InvocationState:
     outcome_number: int = 0
     retry_at: float = 0.0
     reused_in_life: int = 0
+    life: int = 0
     discarded: str = ""
 
     @property
@@ -77,6 +82,7 @@ class MapState:
     scope: InvocationId
     after: tuple[InvocationId, ...]
     count: int
+    life: int = 0
 
 
 @dataclass(slots=True)
@@ -120,10 +126,20 @@ class RunState:
             )
         return state
 
+    def is_current(self, item: InvocationState | MapState) -> bool:
+        """Whether the call belongs to the run as it is now. Before it is completed, all do: they may be made yet.
+
+        The calls of a child whose outcome was reused were not made again, and belong to it.
+        """
+        if item.life == self.life or not self.status.startswith("completed"):
+            return True
+        parent = self.invocations.get(item.scope)
+        return parent is not None and parent.reused_in_life == self.life
+
     def counts(self) -> dict[str, int]:
-        """How many invocations are in each status."""
+        """How many of the current invocations are in each status."""
         totals: dict[str, int] = {}
-        for state in self.invocations.values():
+        for state in filter(self.is_current, self.invocations.values()):
             totals[state.status] = totals.get(state.status, 0) + 1
         return totals
 
@@ -163,7 +179,7 @@ def _invocation_created(state: RunState, number: int, event: InvocationCreated) 
     """Once for each identity; a later life may give it another display id."""
     known = state.invocations.get(event.invocation)
     if known is not None:
-        known.display, known.after = event.display, event.after
+        known.display, known.after, known.life = event.display, event.after, state.life
         return
     state.invocations[event.invocation] = InvocationState(
         invocation=event.invocation,
@@ -174,6 +190,7 @@ def _invocation_created(state: RunState, number: int, event: InvocationCreated) 
         map=event.map,
         after=event.after,
         tags=event.tags,
+        life=state.life,
     )
 
 
@@ -185,12 +202,14 @@ def _map_expanded(state: RunState, number: int, event: MapExpanded) -> None:
         scope=event.scope,
         after=event.after,
         count=event.count,
+        life=state.life,
     )
 
 
 def _attempt_started(state: RunState, number: int, event: AttemptStarted) -> None:
     known = state.known(event.invocation)
     known.status, known.attempts, known.started_at = "running", event.attempt, event.at
+    known.life = state.life
 
 
 def _attempt_ended(state: RunState, number: int, event: AttemptEnded) -> None:
@@ -207,6 +226,7 @@ def _outcome_recorded(state: RunState, number: int, event: OutcomeRecorded) -> N
             f"run {state.run}",
             "restore the journal from a copy, and report this: it must not happen",
         )
+    known.life = state.life
     known.status, known.attempts, known.ended_at = event.status, event.attempt, event.at
     known.inputs, known.code, known.outputs = event.inputs, event.code, event.outputs
     known.shape, known.failure, known.cause = event.shape, event.failure, event.cause
@@ -215,7 +235,8 @@ def _outcome_recorded(state: RunState, number: int, event: OutcomeRecorded) -> N
 
 
 def _outcome_reused(state: RunState, number: int, event: OutcomeReused) -> None:
-    state.known(event.invocation).reused_in_life = state.life
+    known = state.known(event.invocation)
+    known.reused_in_life = known.life = state.life
 
 
 def _outcome_discarded(state: RunState, number: int, event: OutcomeDiscarded) -> None:
@@ -261,5 +282,3 @@ _HANDLERS: dict[type[Event], Callable[[RunState, int, Any], None]] = {
     ValueDrawn: _value_drawn,
     MetadataLogged: _metadata_logged,
 }
-
-

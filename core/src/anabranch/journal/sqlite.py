@@ -32,7 +32,9 @@ from anabranch.model.records import RunStatus
 
 FORMAT = 1
 _BUSY_SECONDS = 30.0
-_CHECKPOINT_PAGES = 4000  # 16 MB: moving the log into the file costs a wait for the disk; four times the default
+_CHECKPOINT_PAGES = (
+    4000  # 16 MB: moving the log into the file costs a wait for the disk; four times the default
+)
 _SHIFT = 32  # segments of run n stand from n << 32 in one table, so that appending is always at a hot page
 
 _SCHEMA = f"""
@@ -181,7 +183,9 @@ class SqliteJournal:
                 _undo(db)
                 raise
 
-    def _append(self, writer: "SqliteWriter", rows: Sequence[_Stored], added: Sequence[Event]) -> None:
+    def _append(
+        self, writer: "SqliteWriter", rows: Sequence[_Stored], added: Sequence[Event]
+    ) -> None:
         """`_transaction` written out: this is the one place where 10 µs of context managers would tell."""
         with self._lock:
             db = self._opened()
@@ -245,9 +249,7 @@ class SqliteJournal:
     def _row(self, db: sqlite3.Connection, run: RunId, columns: str) -> tuple[Any, ...]:
         row = db.execute(f"SELECT {columns} FROM runs WHERE run = ?", (run,)).fetchone()
         if row is None:
-            raise RunNotFound(
-                f"no run is called {run!r}", str(self.path), "see: anabranch runs ls"
-            )
+            raise RunNotFound(f"no run is called {run!r}", str(self.path), "see: anabranch runs ls")
         return tuple(row)
 
     def _damaged(self, what: str) -> JournalCorrupt:

@@ -282,9 +282,8 @@ _CHECKS: dict[str, Callable[[str, str, object], object]] = {
     "execution_mode": _mode,
     "max_concurrency": _count,
     "depends_on": _anything_in_a_row,
-    **{
-        name: _hook
-        for name in (
+    **dict.fromkeys(
+        (
             "on_init",
             "on_start",
             "on_success",
@@ -293,6 +292,7 @@ _CHECKS: dict[str, Callable[[str, str, object], object]] = {
             "on_pause",
             "on_resume",
             "on_cleanup",
-        )
-    },
+        ),
+        _hook,
+    ),
 }

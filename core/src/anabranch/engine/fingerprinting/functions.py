@@ -21,8 +21,10 @@ def function_pieces(ledger: Ledger, function: FunctionType) -> Pieces:
     slots = _defaults(function) | {
         f"closure {name}": content
         for name, content in cells.items()
-        if not is_module(content) and (inner is None or content is not inner)
+        if not is_module(content) and content is not inner and name != "__class__"
     }
+    if "__class__" in cells:  # of `super()`
+        values["class"] = cells["__class__"]
     origin = ledger.surroundings.origins.of(function.__globals__)
     if origin.owner != "project":
         return Pieces(ledger.foreign(origin, function.__code__.co_qualname), values, slots)

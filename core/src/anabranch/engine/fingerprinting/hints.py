@@ -4,14 +4,15 @@ They are also the only place that names the classes of a function's arguments, w
 may call. Annotations that are text (`from __future__ import annotations`) are read as code and never run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from types import CodeType
+from typing import ForwardRef
 
 from anabranch.engine.fingerprinting.canonical import pack, text
 from anabranch.engine.fingerprinting.ledger import Ledger
 from anabranch.engine.fingerprinting.names import Names
-from anabranch.engine.fingerprinting.objects import ask
+from anabranch.engine.fingerprinting.objects import ask, attribute
 from anabranch.engine.fingerprinting.pieces import Pieces
 from anabranch.engine.fingerprinting.shapes import shape_of
 
@@ -24,15 +25,28 @@ def hint_pieces(
     texts: list[bytes] = []
     values: dict[str, object] = {}
     for name, hint in hints.items():
-        code = ask(partial(_compiled, hint), None)
-        if code is None:
+        if type(hint) is not str:
             values[f"annotation {name}"] = hint
-        else:
-            shape = shape_of(code)
-            texts += text(name), pack(b"c", (shape.digest,)), names.resolved(shape, {})
+        for each in _texts(hint):
+            code = ask(partial(_compiled, each), None)
+            if code is None:  # no expression
+                texts += text(name), text(each)
+            else:
+                shape = shape_of(code)
+                texts += text(name), pack(b"c", (shape.digest,)), names.resolved(shape, {})
     return Pieces(pack(b"a", texts), values)
 
 
-def _compiled(hint: object) -> CodeType | None:
-    """`None` for what is no text; raises on text that is no expression."""
-    return compile(hint, "<annotation>", "eval", dont_inherit=True) if type(hint) is str else None
+def _texts(hint: object) -> Iterator[str]:
+    """The text in an annotation: `"Model"`, and the one in `list["Model"]`."""
+    if type(hint) is ForwardRef:
+        hint = hint.__forward_arg__
+    if type(hint) is str:
+        yield hint
+    arguments = attribute(hint, "__args__")
+    for each in arguments if type(arguments) is tuple else ():
+        yield from _texts(each)
+
+
+def _compiled(annotation: str) -> CodeType:
+    return compile(annotation, "<annotation>", "eval", dont_inherit=True)

@@ -132,7 +132,7 @@ class Ledger:
             label = f"{origin.module}.{name}"
             if name in namespace:
                 edge = Edge(label, namespace[name])
-            elif "__path__" in namespace:
+            elif "__path__" in namespace and self.surroundings.unimported.find(label):
                 return self.absent(label)
             elif "__getattr__" in namespace:
                 return self.bind(f"{origin.module}.__getattr__", namespace["__getattr__"])

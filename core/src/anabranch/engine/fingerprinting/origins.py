@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
+from itertools import accumulate
 from pathlib import Path, PurePath
 from typing import Literal, TypeAlias, cast
 
@@ -98,11 +99,9 @@ def _is_compiled(file: str) -> bool:
 
 
 def _package(module: str) -> str:
-    """The outermost package that has a file: `numpy` for `numpy.linalg`, but `google.cloud.storage`."""
-    parts = module.split(".")
-    for end in range(1, len(parts)):
-        prefix = ".".join(parts[:end])
-        if prefix in sys.modules and _file(prefix) is not None:
+    """The outermost package with code: `numpy` for `numpy.linalg`, but `google.cloud.storage` itself."""
+    for prefix in accumulate(module.split("."), "{}.{}".format):
+        if prefix not in sys.modules or _file(prefix) is not None:
             return prefix
     return module
 

@@ -9,7 +9,6 @@ Functions, classes and modules are the business of the `Code` that is given.
 """
 
 import copyreg
-import sys
 from collections.abc import Callable
 from enum import Enum
 from functools import cached_property
@@ -19,7 +18,7 @@ from typing import Protocol, TypeAlias
 
 from anabranch.engine.fingerprinting.canonical import atom, literal, pack, text
 from anabranch.engine.fingerprinting.objects import ask, attribute, full_name
-from anabranch.engine.fingerprinting.origins import main_name
+from anabranch.engine.fingerprinting.origins import main_name, namespace_of
 
 MOST_ITEMS = 1_000_000
 """A value of more parts than this counts by its type alone."""
@@ -88,7 +87,7 @@ class Values:
         """A value by itself or within another one. A cycle counts by how far down it came back to."""
         encoding = literal(value)
         if encoding is not None:
-            return encoding if encoding != _MAIN else text(main_name(vars(sys.modules["__main__"])))
+            return encoding if encoding != _MAIN else text(main_name(namespace_of("__main__")))
         key = id(value)
         if key in self._path:
             return atom(b"^", b"%d" % self._path[key])

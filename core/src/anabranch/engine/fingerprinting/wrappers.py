@@ -27,7 +27,7 @@ def wrapper_pieces(ledger: Ledger, wrapper: object) -> Pieces:
     if ledger.origin_of(kind).owner == "project":
         values["state"] = ask(lambda: _state(wrapper), None)
     options: tuple[object, ...] = ask(lambda: _options(wrapper), ())
-    return Pieces(b"w", values, {"options": options} if options else {})
+    return Pieces(b"", values, {"options": options} if options else {})
 
 
 def _options(wrapper: object) -> tuple[object, ...]:
