@@ -625,7 +625,7 @@ def race():
 def test_a_resumed_body_sees_the_order_and_the_draws_that_it_saw_before(project: Any) -> None:
     """L8."""
     log = project.folder / "seen"
-    fails = f"open({str(log)!r}, 'w').write(repr(seen)); raise OSError"
+    fails = f"import pathlib; pathlib.Path({str(log)!r}).write_text(repr(seen)); raise OSError"
     first = project.load(RACE.format(order=[3, 1, 0, 2], last=fails)).race.start()
     assert isinstance(first.error, OSError)
 

@@ -1,6 +1,5 @@
 """Runs that are told to a live tree in real time: `python scenes.py SCENE FOLDER`. Started by tests, in a terminal."""
 
-import json
 import os
 import subprocess
 import sys
@@ -13,21 +12,15 @@ from story import Story
 
 from anabranch import console
 from anabranch.engine.contexts import TEES
+from anabranch.journal.fold import fold
 
 FOLDER = Path(sys.argv[2])
 
 
 def big_map():
     """A map of 10,000 items of which some fail, and a step that prints."""
-    spent = []
     with console.observer("live") as display:
-
-        def observer(number, event):
-            start = time.perf_counter()
-            display(number, event)
-            spent.append(time.perf_counter() - start)
-
-        story = Story(FOLDER / "journal.db", observers=[observer], started=None).begin()
+        story = Story(FOLDER / "journal.db", observers=[display], started=None).begin()
         TEES.open()
         story.ran("load")
         print("printed by a step")
@@ -43,13 +36,11 @@ def big_map():
         print("without an end", end="")
         TEES.close()
         story.end()
-    (FOLDER / "spent.json").write_text(json.dumps(sum(spent) / len(spent)))
     print("after the run")
 
 
 def chatty():
     """A step that prints more than a terminal could redraw around."""
-    start = time.perf_counter()
     with console.observer("live") as display:
         story = Story(FOLDER / "journal.db", observers=[display], started=None).begin()
         story.add(story.create("talk"), story.start("talk"))
@@ -57,19 +48,17 @@ def chatty():
             print(f"line {index}")
         story.add(story.outcome("talk"))
         story.end()
-    (FOLDER / "spent.json").write_text(json.dumps(time.perf_counter() - start))
 
 
 def slow():
     """Goes on until its terminal has gone, and a little longer."""
     with console.observer("live") as display:
         story = Story(FOLDER / "journal.db", observers=[display], started=None).begin()
-        (FOLDER / "began").touch()
         for index in range(200):
             story.ran(f"step_{index}")
             time.sleep(0.01)
         story.end()
-    (FOLDER / "spent.json").write_text(json.dumps(story.journal.summary(story.run).status))
+    (FOLDER / "status").write_text(story.journal.summary(story.run).status)
 
 
 def prompt():
@@ -85,16 +74,10 @@ def prompt():
 
 def refused():
     """Opened for a run that never begins."""
+    earlier = Story(FOLDER / "journal.db").begin().end()
     with console.observer("live") as display:
+        display.remember(fold(earlier.journal.read(earlier.run)))
         print("refused", file=sys.stderr)
-        display.remember(Story(FOLDER / "journal.db").journal and _state())
-
-
-def _state():
-    from anabranch.journal.fold import fold
-
-    story = Story(FOLDER / "other.db").begin()
-    return fold(story.journal.read(story.run))
 
 
 def both():

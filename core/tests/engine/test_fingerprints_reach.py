@@ -190,6 +190,54 @@ def test_l3_a_module_that_does_not_exist_is_recorded_as_absent(take: Take) -> No
     )
 
 
+def test_l3_attributes_of_a_module_that_swap_their_meaning_show(take: Take) -> None:
+    flow = "import helpers\ndef step(x): return helpers.a(x) - helpers.b(x)"
+    helpers = "def one(x): return 1\ndef two(x): return 2\na, b = one, two"
+    new = take(flow, helpers=helpers.replace("a, b = one, two", "a, b = two, one"))
+    assert changes(take(flow, helpers=helpers), new) == ("flow.step changed",)
+
+
+def test_l3_code_that_finds_names_at_run_time_counts_with_its_whole_module(take: Take) -> None:
+    for call in ("eval('unused(x)')", "globals()['unused'](x)"):
+        flow = f"def unused(x): return 1\ndef step(x): return {call}"
+        assert changes(take(flow), take(flow.replace("return 1", "return 2"))) == (
+            "flow.unused changed",
+        )
+
+
+def test_l3_type_variables_and_new_types_count_by_what_they_stand_for(take: Take) -> None:
+    flow = """
+    from typing import NewType, TypeVar
+    class Model:
+        def fit(self): return 1
+    T = TypeVar("T", bound=Model)
+    Trained = NewType("Trained", Model)
+    def step(x: {hint}): return x
+    """
+    for hint in ("T", "Trained"):
+        old = take(flow.format(hint=hint))
+        new = take(flow.format(hint=hint).replace("return 1", "return 2"))
+        assert changes(old, new) == ("flow.Model.fit changed",)
+
+
+def test_names_that_only_a_type_checker_knows_are_no_parts(take: Take) -> None:
+    fingerprint = take("def step(x: 'DataFrame', y: 'no expression') -> 'list[int]': return x")
+    assert fingerprint.parts.keys() == {"flow.step", "python"}
+
+
+def test_l3_a_method_that_calls_super_counts_with_the_bases(take: Take) -> None:
+    flow = """
+    class Base:
+        def fit(self): return 1
+    class Model(Base):
+        def fit(self): return super().fit()
+    step = Model.fit
+    """
+    old = take(flow)
+    assert old.parts.keys() == {"flow.Model", "flow.Model.fit", "flow.Base", "flow.Base.fit", "python"}
+    assert changes(old, take(flow.replace("return 1", "return 2"))) == ("flow.Base.fit changed",)
+
+
 def test_installed_packages_count_by_version_and_the_standard_library_with_python(
     take: Take, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -592,9 +640,23 @@ def test_l3_a_compiled_module_of_the_project_counts_by_its_bytes(
 def test_a_lazy_attribute_of_a_module_counts_by_the_function_that_makes_it(take: Take) -> None:
     flow = "import lazy\ndef step(x): return lazy.thing"
     source = "def __getattr__(name): return 1"
-    assert changes(take(flow, lazy=source), take(flow, lazy=source.replace("1", "2"))) == (
-        "lazy.__getattr__ changed",
-    )
+    for name in ("lazy", "lazy.__init__"):
+        old, new = (take(flow, **{name: each}) for each in (source, source.replace("1", "2")))
+        assert changes(old, new) == ("lazy.__getattr__ changed",)
+
+
+def test_l3_a_step_counts_like_its_function_wherever_it_is_called(take: Take) -> None:
+    flow = """
+    from anabranch import step as a_step
+    @a_step
+    def helper(x: int) -> int: return x + 1
+    @a_step
+    def step(x: int) -> int: return helper(x)
+    """
+    old = take(flow)
+    assert old.parts.keys() == {"flow.step", "flow.helper", "python"}
+    assert changes(old, take(flow.replace("+ 1", "+ 2"))) == ("flow.helper changed",)
+    assert old == take(flow + "\nstep = step.__wrapped__")
 
 
 FRESH = """

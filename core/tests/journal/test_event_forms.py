@@ -151,7 +151,7 @@ def test_an_event_of_a_newer_version_is_refused_with_advice(three_lines) -> None
     text = encoded([("TimeTravelled", 1.0, {"to": 3}, 0)])
 
     with pytest.raises(JournalVersion, match="TimeTravelled") as caught:
-        list(events(Segment(1, 1, text, b"", checksum(text, b""))))
+        list(events(Segment(1, 1, text, b"", checksum(1, text, b""))))
     three_lines(caught.value)
 
 

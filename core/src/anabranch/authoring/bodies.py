@@ -71,7 +71,8 @@ def wait_any(futures: Iterable[StepFuture[T]]) -> StepFuture[T]:
 
 def wait_all(futures: Iterable[Future], timeout: float | None = None) -> bool:
     """Waits until all are done, however they end; False if `timeout` seconds were not enough for one of them."""
-    return all([future.wait(timeout) for future in futures])
+    ended = [future.wait(timeout) for future in futures]
+    return all(ended)
 
 
 def gather(*futures: Future | Artifact[Any]) -> list[Any]:

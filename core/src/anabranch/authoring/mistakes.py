@@ -21,7 +21,7 @@ def _show(kind: type[BaseException], error: BaseException, tb: TracebackType | N
     frames = own_frames(tb)
     if isinstance(error, UserMistake):
         for frame in traceback.extract_tb(frames)[-1:]:
-            print(f"{frame.filename}:{frame.lineno}: {frame.line}", file=sys.stderr)
-        print(f"{kind.__name__}: {error}", file=sys.stderr)
+            sys.stderr.write(f"{frame.filename}:{frame.lineno}: {frame.line}\n")
+        sys.stderr.write(f"{kind.__name__}: {error}\n")
         return
     sys.__excepthook__(kind, error.with_traceback(frames), frames)

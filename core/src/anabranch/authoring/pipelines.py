@@ -11,7 +11,8 @@ from anabranch import authoring, stacks
 from anabranch.authoring.bodies import body, body_for
 from anabranch.authoring.callnames import split
 from anabranch.authoring.entries import entry_of
-from anabranch.authoring.reaching import refuse_unsupported_steps, steps_within
+from anabranch.authoring.mistakes import quiet_tracebacks
+from anabranch.authoring.reaching import refuse_unsupported_steps, signatures_within
 from anabranch.authoring.runs import Run, watched
 from anabranch.authoring.steps import Step, _checked_function
 from anabranch.engine.calls import CallOptions
@@ -53,6 +54,7 @@ class Pipeline(Generic[P, R]):
             bound, options = self._bound(args, kwargs)
             return driver.call(scope, self._definition, bound, options)
         self._refuse_in_step("called")
+        quiet_tracebacks()
         run = self.start(
             self._definition.signature.bind(args, kwargs, self._parameters), observers=None
         )
@@ -120,7 +122,7 @@ class Pipeline(Generic[P, R]):
         definition = self._definition
         if config_path is not None:
             template = authoring.read_template(
-                Path(config_path), self.name, steps_within(definition)
+                Path(config_path), self.name, signatures_within(definition)
             )
             definition = replace(
                 definition,

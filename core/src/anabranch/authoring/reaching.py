@@ -9,7 +9,12 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from anabranch.engine.admission import admit
-from anabranch.engine.definitions import Definition, PipelineDefinition, StepDefinition
+from anabranch.engine.definitions import (
+    Definition,
+    PipelineDefinition,
+    Signature,
+    StepDefinition,
+)
 
 
 def definitions_within(pipeline: PipelineDefinition) -> list[Definition]:
@@ -29,8 +34,10 @@ def definitions_within(pipeline: PipelineDefinition) -> list[Definition]:
     return list(found.values())
 
 
-def steps_within(pipeline: PipelineDefinition) -> set[str]:
-    return {d.name for d in definitions_within(pipeline) if isinstance(d, StepDefinition)}
+def signatures_within(pipeline: PipelineDefinition) -> dict[str, Signature]:
+    """The steps that the pipeline can reach: their names, and what they take."""
+    found = definitions_within(pipeline)
+    return {d.name: d.signature for d in found if isinstance(d, StepDefinition)}
 
 
 def refuse_unsupported_steps(

@@ -62,7 +62,7 @@ class Step(Generic[P, R]):
         return driver.call(scope, self._definition, self._bound(scope, args, given), options)
 
     def submit(self, *args: P.args, **kwargs: P.kwargs) -> StepFuture[R]:
-        """Starts the step as soon as its inputs are there, and returns at once. Takes `id=` and `after=`, like a call."""
+        """Starts the step once its inputs are there; returns at once. Takes `id=` and `after=`, like a call."""
         driver, scope = body_for(f"{self.name}.submit()")
         options, given = split(self.name, self._definition.signature.names, kwargs)
         bound = self._bound(scope, args, given)

@@ -12,13 +12,14 @@ steps:
 What a call gives explicitly comes first, then `with_options` in the code, then the template, then the decorator.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from anabranch.engine.definitions import Signature
 from anabranch.errors import AnabranchError, TemplateError, suggestion
 from anabranch.model.options import PipelineOptions, StepOptions, parse
 
@@ -35,23 +36,22 @@ _PIPELINE = {f.name for f in fields(PipelineOptions)} - {"depends_on"}
 _STEP = {f.name for f in fields(StepOptions)} | {"step_operator"}
 
 
-def read_template(path: Path, pipeline: str, known: Iterable[str]) -> Template:
-    """A template, checked against the names of the steps that the pipeline can reach. Raises `TemplateError`."""
+def read_template(path: Path, pipeline: str, known: Mapping[str, Signature]) -> Template:
+    """A template, checked against the steps that the pipeline can reach, by name. Raises `TemplateError`."""
     where = f"{path}, for pipeline {pipeline!r}"
     content = _parsed(path, where)
     steps = content.pop("steps", None) or {}
     if not isinstance(steps, dict):
         raise TemplateError("steps: is not a mapping", where, "write one entry for each step")
     _check_names(content, _PIPELINE, "option", where)
-    names = set(known)
     for name, options in steps.items():
-        if name not in names:
+        if name not in known:
             raise TemplateError(
                 f"the template configures a step {name!r} that the pipeline does not have",
                 where,
-                f"{suggestion(str(name), names)}; or name the step in depends_on=[...]",
+                f"{suggestion(str(name), known)}; or name the step in depends_on=[...]",
             )
-        _check_step(name, options, where)
+        _check_step(name, options, known[name], where)
     return Template(content, {name: options or {} for name, options in steps.items()})
 
 
@@ -78,7 +78,7 @@ def _parsed(path: Path, where: str) -> dict[str, Any]:
     return content
 
 
-def _check_step(name: str, options: object, where: str) -> None:
+def _check_step(name: str, options: object, signature: Signature, where: str) -> None:
     if options is None:
         return
     if not isinstance(options, dict):
@@ -87,9 +87,11 @@ def _check_step(name: str, options: object, where: str) -> None:
         )
     _check_names(options, _STEP, f"option of step {name!r}", where)
     try:
-        parse(StepOptions, options, f"step {name!r}")
+        parsed = parse(StepOptions, options, f"step {name!r}")
     except AnabranchError as error:
         raise TemplateError(error.what, where, error.do) from None
+    if signature.keywords is None:
+        _check_names(parsed.parameters, {*signature.names}, f"argument of step {name!r}", where)
 
 
 def _check_names(given: Mapping[str, Any], known: set[str], kind: str, where: str) -> None:

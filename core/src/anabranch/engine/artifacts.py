@@ -9,7 +9,7 @@ from anabranch.errors import CallError, NotMappable
 from anabranch.model.ids import InvocationId
 from anabranch.model.records import Output
 
-T = TypeVar("T", covariant=True)
+T = TypeVar("T", covariant=True)  # noqa: PLC0105  (the short name is what users see)
 
 if TYPE_CHECKING:
     # A handle may stand wherever its value may, so that `consume(produce())` passes a type checker although

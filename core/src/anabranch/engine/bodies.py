@@ -66,7 +66,7 @@ class Bodies:
             self._hook(options.on_init, scope, None, "on_init", must=True)
             self._hook(options.on_start, scope, None, "on_start")
             end = self._run(scope, arguments)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (whatever the body raises is its failure)
             end = self._failed(scope, error)
         self._hook(
             options.on_success if end.error is None else options.on_failure,
@@ -159,7 +159,7 @@ class Bodies:
         token = current.set(BodyRun(self._home, scope))
         try:
             call_hook(hook, error)
-        except Exception as trouble:
+        except Exception as trouble:  # noqa: BLE001  (a hook's failure is told, and no more)
             if must:
                 raise
             failure, _ = recorded(trouble, self._home.values.codecs)

@@ -110,7 +110,7 @@ class Logger:
 
     def _log(self, level: str, message: object, args: tuple[object, ...]) -> None:
         text = str(message) % args if args else str(message)
-        print(f"{level} {self._name}: {text}", file=sys.stderr)
+        sys.stderr.write(f"{level} {self._name}: {text}\n")
 
 
 @dataclass(frozen=True, slots=True)

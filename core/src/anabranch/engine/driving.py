@@ -70,7 +70,7 @@ class Driver:
         self._scheduler = Scheduler(
             start=self._start,
             expand=self._expand,
-            skip=lambda node, cause: self._reuse.skip(node, cause),
+            skip=lambda node, cause: self._reuse.skip(node, cause),  # noqa: PLW0108  (made below)
         )
         self._executor = Executor(
             values=given.values,
@@ -225,7 +225,8 @@ class Driver:
         if node.done:
             return False
         if isinstance(node, MapNode):
-            return any([self.cancel(item) for item in node.items or ()])
+            asked = [self.cancel(item) for item in node.items or ()]
+            return any(asked)
         if not isinstance(node, Invocation):
             return False
         if self._scheduler.withdraw(node) or self._pool.remove(node):
@@ -347,7 +348,7 @@ class Driver:
         def guarded(node: Invocation) -> None:
             try:
                 work(node)
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001  (ours, by definition: users' are caught earlier)
                 self._crash = error
 
         return guarded

@@ -45,7 +45,7 @@ class Ending:
 
 
 class Executor:
-    """Runs inline attempts. `settle` and `again` are the scheduler's: an outcome is durable, another attempt follows."""
+    """Runs inline attempts. `settle` is told of durable outcomes, `again` of attempts that another follows."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class Executor:
             work = node.definition.signature.call(node.definition.function, self._arguments(node))
             value = await engine.within(timeout, work)
             ending = self._kept(step, value, started)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  (whatever a step raises is its failure)
             ending = self._failed(step, _translated(node, error, started), started)
         finally:
             self._ended(step, token)
@@ -118,7 +118,7 @@ class Executor:
             return self._kept(step, value, started)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  (whatever a step raises is its failure)
             return self._failed(step, _translated(node, error, started), started)
         finally:
             self._ended(step, token)
@@ -218,7 +218,7 @@ class Executor:
         """The inputs may be what failed; then no later run can match them."""
         try:
             return content(node.inputs or {})
-        except Exception:
+        except Exception:  # noqa: BLE001  (the inputs are what failed, in any way)
             return ""
 
     # --- after it ----------------------------------------------------------------------------------------------
@@ -250,7 +250,7 @@ class Executor:
         token = current.set(StepRun(node, self._recorder.note))
         try:
             call_hook(hook, error)
-        except Exception as trouble:
+        except Exception as trouble:  # noqa: BLE001  (a hook's failure is told, and no more)
             failure, _ = recorded(trouble, self._values.codecs)
             self._recorder.note(
                 HookFailed(at=time.time(), invocation=node.id, hook=name, failure=failure)

@@ -57,7 +57,7 @@ def recorded(error: BaseException, codecs: Codecs) -> tuple[Failure, bytes]:
         data = encoded.codec.encode() + b"\0" + b"".join(map(bytes, encoded.payload.chunks()))
         if type(_decoded(data, codecs)) is kind:
             return failure, data
-    except Exception:  # the user's class may do anything while it is pickled or rebuilt
+    except Exception:  # noqa: BLE001  (the user's class may do anything while it is rebuilt)
         return failure, b""
     return failure, b""
 
@@ -69,7 +69,7 @@ def rebuilt(failure: Failure, data: bytes, codecs: Codecs) -> BaseException:
         try:
             found = _decoded(data, codecs)
             error = found if isinstance(found, BaseException) else None
-        except Exception:  # its class is gone or has changed; the text is what remains
+        except Exception:  # noqa: BLE001  (its class is gone or has changed; the text remains)
             error = None
     if error is None:
         name = failure.type.rpartition(":")[2]
@@ -90,5 +90,5 @@ def _decoded(data: bytes, codecs: Codecs) -> object:
 def _message(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception:  # a broken __str__ must not hide the failure itself
+    except Exception:  # noqa: BLE001  (a broken __str__ must not hide the failure itself)
         return f"<{type(error).__name__} that cannot be printed>"

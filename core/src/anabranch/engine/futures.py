@@ -13,7 +13,7 @@ from anabranch.engine.home import Home
 from anabranch.engine.nodes import Invocation, MapNode, Node
 from anabranch.errors import CallError
 
-T = TypeVar("T", covariant=True)
+T = TypeVar("T", covariant=True)  # noqa: PLC0105  (the short name is what users see)
 
 
 class _Future(_Stands):

@@ -36,7 +36,7 @@ def numbered(key: bytes, ordinal: int) -> InvocationId:
 
 
 def item_key(map_id: InvocationId, inputs: Mapping[str, Input], index: int | None) -> bytes:
-    """The key of an item whose map runs over artifacts: by the item's inputs, or its place where the user named the map."""
+    """The key of an item that belongs to its map: by its inputs, or its place where the user named the map."""
     key = blake2b(b"item\0" + map_id.encode(), digest_size=SIZE)
     if index is not None:
         key.update(index.to_bytes(8, "big"))

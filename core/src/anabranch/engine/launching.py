@@ -122,7 +122,7 @@ def relaunch(
     return _drive(pipeline, arguments, stack, values, writer, replay, created, observers)
 
 
-def _drive(
+def _drive(  # noqa: PLR0913  (the two ways to begin have this in common)
     pipeline: PipelineDefinition,
     arguments: Mapping[str, object],
     stack: Stack,

@@ -133,7 +133,7 @@ class Invocation(Node):
         "shape",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         id: InvocationId,
         scope: Scope,
@@ -188,7 +188,7 @@ class MapNode(Node):
         "unfinished",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         id: InvocationId,
         scope: Scope,

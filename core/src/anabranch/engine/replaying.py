@@ -9,7 +9,7 @@ from anabranch.model.ids import InvocationId
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """On a call that is about to start. `reuse` is the outcome that stands in for it; `reason` says why another does not."""
+    """On a call about to start: `reuse` is the outcome that stands in for it; `reason` why a recorded one does not."""
 
     reuse: InvocationState | None = None
     reason: str = ""

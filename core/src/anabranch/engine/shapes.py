@@ -28,9 +28,9 @@ def shape_of(result: Any, plain: list[object]) -> Json:
         return ["artifact", place.producer, place.output.name, result._index]
     if type(result) in (tuple, list) and any(map(_is_reference, result)):
         return [type(result).__name__, [shape_of(item, plain) for item in result]]
-    if type(result) is dict and any(map(_is_reference, result.values())):
-        if all(isinstance(key, str) for key in result):
-            return ["dict", {key: shape_of(item, plain) for key, item in result.items()}]
+    named = type(result) is dict and all(isinstance(key, str) for key in result)
+    if named and any(map(_is_reference, result.values())):
+        return ["dict", {key: shape_of(item, plain) for key, item in result.items()}]
     plain.append(result.load() if isinstance(result, Artifact) else result)
     return ["value", len(plain) - 1]
 

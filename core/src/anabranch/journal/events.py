@@ -15,7 +15,7 @@ from anabranch.errors import JournalCorrupt, JournalVersion
 from anabranch.model.ids import ROOT_SCOPE, InvocationId, RunId
 from anabranch.model.records import Failure, Output, RunStatus, Status
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,8 @@ class OutcomeRecorded(Event):
     """How an invocation ended. `inputs` and `code` are what a reuse must match (law L3).
 
     `shape` is the structure of a pipeline's result, its artifacts as references; `cause` the invocation whose failure
-    made this one be skipped; `failed` what a child's body did not handle. `data` holds small outputs, or the pickled exception.
+    made this one be skipped; `failed` what a child's body did not handle. `data` holds small outputs, or the
+    pickled exception.
     """
 
     invocation: InvocationId

@@ -55,7 +55,7 @@ class RunRow:
         row = self
         for event in added:
             if isinstance(event, RunEnded):
-                row = replace(row, status=event.status, ended=event.at, head=head)
+                row = replace(row, status=event.status, ended=float(event.at), head=head)
             elif isinstance(event, DriverStarted):
                 row = replace(row, status=None, ended=None, head=head)
         return row
@@ -72,21 +72,31 @@ class RunRow:
         )
 
 
-_COLUMNS = ", ".join(f.name for f in fields(RunRow))
-_PLACES = ", ".join("?" for _ in fields(RunRow))
+_NAMES = tuple(f.name for f in fields(RunRow))
+_COLUMNS = ", ".join(_NAMES)
+_INSERT = f"INSERT INTO runs ({_COLUMNS}, seal) VALUES ({', '.join('?' for _ in _NAMES)}, ?)"
+_MUTABLE = _NAMES[_NAMES.index("epoch") :]
+_UPDATE = f"UPDATE runs SET {', '.join(f'{name} = ?' for name in _MUTABLE)}, seal = ? WHERE number = ?"
 
 
-def put(db: sqlite3.Connection, row: RunRow) -> None:
-    """Writes a row, the first time or again."""
+def insert(db: sqlite3.Connection, row: RunRow) -> None:
+    """A new run. Raises `sqlite3.IntegrityError` if there is one of that name."""
     values = astuple(row)
-    db.execute(
-        f"INSERT OR REPLACE INTO runs ({_COLUMNS}, seal) VALUES ({_PLACES}, ?)",
-        (*values, _seal(values)),
-    )
+    db.execute(_INSERT, (*values, _seal(values)))
+
+
+def update(db: sqlite3.Connection, row: RunRow) -> None:
+    """Another lease or status of a run that is there."""
+    values = astuple(row)
+    db.execute(_UPDATE, (*values[-len(_MUTABLE) :], _seal(values), row.number))
 
 
 def next_number(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT coalesce(max(number), 0) + 1 FROM runs").fetchone()[0])
+
+
+def numbered(db: sqlite3.Connection, number: int) -> RunRow | None:
+    return next(iter(_rows(db, "WHERE number = ?", number)), None)
 
 
 def of_run(db: sqlite3.Connection, run: RunId) -> RunRow | None:

@@ -35,17 +35,19 @@ def pack(first: int, events: Sequence[Event]) -> list[Segment]:
         rows = [to_row(event) for event in events[start : start + LARGEST]]
         text = encoded([(row.kind, row.at, row.body, len(row.data)) for row in rows])
         data = b"".join([row.data for row in rows])
-        segments.append(Segment(first + start, len(rows), text, data, checksum(text, data)))
+        number = first + start
+        segments.append(Segment(number, len(rows), text, data, checksum(number, text, data)))
     return segments
 
 
-def checksum(text: str, data: bytes) -> int:
-    return zlib.crc32(data, zlib.crc32(text.encode()))
+def checksum(first: int, text: str, data: bytes) -> int:
+    """Of a segment's content and its place, so that one that has moved is noticed."""
+    return zlib.crc32(data, zlib.crc32(text.encode(), first & 0xFFFFFFFF))
 
 
 def rows(segment: Segment) -> Iterator[tuple[int, Row]]:
     """The events with their numbers, not decoded yet. Raises `JournalCorrupt`."""
-    if segment.crc != checksum(segment.text, segment.data):
+    if segment.crc != checksum(segment.first, segment.text, segment.data):
         raise damaged(segment.first)
     offset = 0
     entries = json.loads(segment.text)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from anabranch.errors import (
     JournalCorrupt,
@@ -24,11 +24,12 @@ from anabranch.errors import (
     RunBusy,
     RunNotFound,
 )
+from anabranch.journal import run_rows
 from anabranch.journal.events import DriverStarted, Event, RunCreated, RunEnded
-from anabranch.journal.interface import Lease, RunSummary
-from anabranch.journal.segments import Segment, data_of, events, pack
+from anabranch.journal.interface import RunSummary
+from anabranch.journal.run_rows import RunRow
+from anabranch.journal.segments import Segment, damaged, data_of, events, pack
 from anabranch.model.ids import RunId
-from anabranch.model.records import RunStatus
 
 FORMAT = 1
 _BUSY_SECONDS = 30.0
@@ -37,12 +38,7 @@ _CHECKPOINT_PAGES = (
 )
 _SHIFT = 32  # segments of run n stand from n << 32 in one table, so that appending is always at a hot page
 
-_SCHEMA = f"""
-CREATE TABLE runs (
-    number INTEGER PRIMARY KEY, run TEXT NOT NULL UNIQUE, pipeline TEXT NOT NULL, created REAL NOT NULL,
-    status TEXT, ended REAL,
-    epoch INTEGER NOT NULL, holder TEXT, until REAL
-) STRICT;
+_SCHEMA = f"""{run_rows.SCHEMA}
 CREATE TABLE segments (
     place INTEGER PRIMARY KEY, count INTEGER NOT NULL, text TEXT NOT NULL, data BLOB NOT NULL, crc INTEGER NOT NULL
 ) STRICT;
@@ -65,12 +61,10 @@ class SqliteJournal:
 
     def create(self, created: RunCreated, holder: str, ttl_seconds: float) -> "SqliteWriter":
         until = time.time() + ttl_seconds
-        with self._transaction() as db:
-            cursor = db.execute(
-                "INSERT INTO runs VALUES (NULL, ?, ?, ?, NULL, NULL, 1, ?, ?)",
-                (created.run, created.pipeline, created.at, holder, until),
-            )
-            number = int(cursor.lastrowid or 0)
+        with self._transaction(makes_file=True) as db:
+            number, at = run_rows.next_number(db), float(created.at)
+            row = RunRow(number, created.run, created.pipeline, at, 1, holder, until, head=1)
+            run_rows.insert(db, row)
             db.executemany(_INSERT, _stored(number, pack(1, [created])))
         return SqliteWriter(self, created.run, number, epoch=1, head=1, ttl_seconds=ttl_seconds)
 
@@ -79,19 +73,17 @@ class SqliteJournal:
     ) -> "SqliteWriter":
         now = time.time()
         with self._transaction() as db:
-            number, epoch, owner, until = self._row(db, run, "number, epoch, holder, until")
-            if owner is not None and until > now and epoch != dead_epoch:
+            row = self._row(db, run)
+            lease, epoch = row.lease, row.epoch + 1
+            if lease is not None and lease.until > now and lease.epoch != dead_epoch:
                 raise RunBusy(
-                    f"run {run} already has a driver: {owner}",
-                    f"its lease lasts for another {until - now:.0f} s unless it is renewed",
+                    f"run {run} already has a driver: {lease.holder}",
+                    f"its lease lasts for another {lease.until - now:.0f} s unless it is renewed",
                     "wait for that driver, or stop it and try again",
                 )
-            db.execute(
-                "UPDATE runs SET epoch = ?, holder = ?, until = ? WHERE number = ?",
-                (epoch + 1, holder, now + ttl_seconds, number),
-            )
-            head = _head(db, number)
-        return SqliteWriter(self, run, number, epoch + 1, head, ttl_seconds)
+            head = self._head(db, row)
+            run_rows.update(db, row.held(holder, now + ttl_seconds, epoch, head))
+        return SqliteWriter(self, run, row.number, epoch, head, ttl_seconds)
 
     # --- reading ---------------------------------------------------------------------------------------------
 
@@ -99,8 +91,8 @@ class SqliteJournal:
         self, run: RunId, after: int = 0, without: Collection[type[Event]] = ()
     ) -> Iterator[tuple[int, Event]]:
         with self._guarded() as db:
-            (number,) = self._row(db, run, "number")
-            head = _head(db, number)
+            row = self._row(db, run)
+            number, head = row.number, self._head(db, row)
         skipped = frozenset(kind.__name__ for kind in without)
         seen = after
         while seen < head:
@@ -120,40 +112,31 @@ class SqliteJournal:
 
     def data(self, run: RunId, number: int) -> bytes:
         with self._guarded() as db:
-            (run_number,) = self._row(db, run, "number")
-            found = _segments(db, run_number, number, limit=1)
-        if not found or number >= found[0].first + found[0].count:
+            found = _segments(db, self._row(db, run).number, number, limit=1)
+        if not found or not found[0].first <= number < found[0].first + found[0].count:
             raise self._damaged(f"event {number} of run {run} is missing")
         return data_of(found[0], number)
 
     def find(self, prefix: str) -> RunId:
         with self._guarded() as db:
-            if prefix == "latest":
-                rows = db.execute("SELECT run FROM runs ORDER BY number DESC LIMIT 1").fetchall()
-            else:
-                rows = db.execute(
-                    "SELECT run FROM runs WHERE substr(run, 1, ?) = ? LIMIT 2",
-                    (len(prefix), prefix),
-                ).fetchall()
-        if len(rows) != 1:
-            what = "no run" if not rows else "more than one run"
-            raise RunNotFound(
-                f"{what} is called {prefix!r}", str(self.path), "see: anabranch runs ls"
-            )
-        return RunId(rows[0][0])
+            latest = prefix == "latest"
+            rows = run_rows.newest(db, 1) if latest else run_rows.beginning(db, prefix)
+        if len(rows) == 1 or (rows and rows[0].run == prefix):
+            return rows[0].run
+        what = "more than one run" if rows else "no run"
+        raise RunNotFound(f"{what} is called {prefix!r}", str(self.path), "see: anabranch runs ls")
 
     def summary(self, run: RunId) -> RunSummary:
         with self._guarded() as db:
-            return _summary(db, self._row(db, run, _SUMMARY))
+            row = self._row(db, run)
+            return row.summary(self._head(db, row))
 
     def runs(self, limit: int = 50) -> Sequence[RunSummary]:
         if not self.path.exists():
             return ()
         with self._guarded() as db:
-            rows = db.execute(
-                f"SELECT {_SUMMARY} FROM runs ORDER BY number DESC LIMIT ?", (limit,)
-            ).fetchall()
-            return tuple(_summary(db, row) for row in rows)
+            rows = run_rows.newest(db, limit)
+            return tuple(row.summary(self._head(db, row)) for row in rows)
 
     def close(self) -> None:
         with self._lock:
@@ -164,17 +147,17 @@ class SqliteJournal:
     # --- the connection --------------------------------------------------------------------------------------
 
     @contextmanager
-    def _guarded(self) -> Iterator[sqlite3.Connection]:
+    def _guarded(self, makes_file: bool = False) -> Iterator[sqlite3.Connection]:
         """The connection under the lock, SQLite's errors as ours."""
         with self._lock:
             try:
-                yield self._opened()
+                yield self._opened(makes_file)
             except sqlite3.Error as error:
                 raise self._explained(error) from error
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._guarded() as db:
+    def _transaction(self, makes_file: bool = False) -> Iterator[sqlite3.Connection]:
+        with self._guarded(makes_file) as db:
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
@@ -202,8 +185,12 @@ class SqliteJournal:
                 _undo(db)
                 raise
 
-    def _opened(self) -> sqlite3.Connection:
+    def _opened(self, makes_file: bool = False) -> sqlite3.Connection:
         if self._connection is None:
+            if not makes_file and not self.path.exists():
+                raise RunNotFound(
+                    "there are no runs yet", str(self.path), "start one: anabranch run FILE"
+                )
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
@@ -222,7 +209,15 @@ class SqliteJournal:
         try:
             db.execute(f"PRAGMA synchronous = {self._synchronous}")
             db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-            version = db.execute("PRAGMA user_version").fetchone()[0]
+            version, tables = db.execute(
+                "SELECT user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version"
+            ).fetchone()
+            if version == 0 and tables:
+                raise JournalError(
+                    "the file is a database, but not a journal",
+                    str(self.path),
+                    "move it away, or choose another place with ANABRANCH_HOME",
+                )
             if version == 0:
                 db.execute("PRAGMA journal_mode = WAL")
                 self._make_schema(db)
@@ -246,11 +241,23 @@ class SqliteJournal:
                 db.execute(statement)
         db.execute("COMMIT")
 
-    def _row(self, db: sqlite3.Connection, run: RunId, columns: str) -> tuple[Any, ...]:
-        row = db.execute(f"SELECT {columns} FROM runs WHERE run = ?", (run,)).fetchone()
+    def _row(self, db: sqlite3.Connection, run: RunId) -> RunRow:
+        row = run_rows.of_run(db, run)
         if row is None:
             raise RunNotFound(f"no run is called {run!r}", str(self.path), "see: anabranch runs ls")
-        return tuple(row)
+        return row
+
+    def _head(self, db: sqlite3.Connection, row: RunRow) -> int:
+        """How many events a run has."""
+        first = row.number << _SHIFT
+        last = db.execute(
+            "SELECT place, count FROM segments WHERE place > ? AND place < ? ORDER BY place DESC LIMIT 1",
+            (first, first + (1 << _SHIFT)),
+        ).fetchone()
+        place, count = last or (first, 1)
+        if not isinstance(count, int) or (head := place - first + count - 1) < row.head:
+            raise self._damaged(f"events of run {row.run} are missing")
+        return head
 
     def _damaged(self, what: str) -> JournalCorrupt:
         return JournalCorrupt(what, str(self.path), "restore the file from a copy")
@@ -300,19 +307,22 @@ class SqliteWriter:
 
     def renew(self) -> None:
         with self._journal._transaction() as db:
-            changed = db.execute(
-                "UPDATE runs SET until = ? WHERE number = ? AND epoch = ?",
-                (time.time() + self._ttl, self._number, self._epoch),
-            ).rowcount
-            if not changed:
+            row = self._row(db)
+            if row is None:
                 raise self._lost()
+            until = time.time() + self._ttl
+            run_rows.update(db, row.held(row.holder, until, self._epoch, self._head))
 
     def release(self) -> None:
         with self._journal._transaction() as db:
-            db.execute(
-                "UPDATE runs SET holder = NULL, until = NULL WHERE number = ? AND epoch = ?",
-                (self._number, self._epoch),
-            )
+            row = self._row(db)
+            if row is not None:
+                run_rows.update(db, row.held(None, None, self._epoch, self._head))
+
+    def _row(self, db: sqlite3.Connection) -> RunRow | None:
+        """The row of the run while it is this writer's, else `None`."""
+        row = run_rows.numbered(db, self._number)
+        return row if row is not None and row.epoch == self._epoch else None
 
     def _fence(self, db: sqlite3.Connection) -> None:
         """In the same transaction as the write: a later epoch forbids it (law L4)."""
@@ -322,12 +332,10 @@ class SqliteWriter:
 
     def _keep_status(self, db: sqlite3.Connection, added: Sequence[Event]) -> None:
         """The list of runs shows the end of a run, or that it goes on again, without reading its events."""
-        for event in added:
-            if isinstance(event, RunEnded | DriverStarted):
-                ended = (event.status, event.at) if isinstance(event, RunEnded) else (None, None)
-                db.execute(
-                    "UPDATE runs SET status = ?, ended = ? WHERE number = ?", (*ended, self._number)
-                )
+        if any(isinstance(event, RunEnded | DriverStarted) for event in added):
+            row = self._row(db)
+            if row is not None:
+                run_rows.update(db, row.after(added, self._head + len(added)))
 
     def _lost(self) -> LeaseLost:
         return LeaseLost(
@@ -335,40 +343,6 @@ class SqliteWriter:
             "another driver has taken it over; nothing more is written from here",
             f"follow it there: anabranch runs show {self._run}",
         )
-
-
-_SUMMARY = "number, run, pipeline, created, status, ended, epoch, holder, until"
-
-
-def _head(db: sqlite3.Connection, number: int) -> int:
-    """How many events a run has."""
-    first = number << _SHIFT
-    last = db.execute(
-        "SELECT place, count FROM segments WHERE place > ? AND place < ? ORDER BY place DESC LIMIT 1",
-        (first, first + (1 << _SHIFT)),
-    ).fetchone()
-    return 0 if last is None else int(last[0]) - first + int(last[1]) - 1
-
-
-def _summary(db: sqlite3.Connection, row: tuple[Any, ...]) -> RunSummary:
-    number, run, pipeline, created, status, ended, epoch, holder, until = row
-    lease = None if holder is None else Lease(holder=holder, epoch=epoch, until=until)
-    return RunSummary(
-        run=run,
-        pipeline=pipeline,
-        created=created,
-        status=status or _unfinished(lease),
-        ended=ended,
-        events=_head(db, number),
-        lease=lease,
-    )
-
-
-def _unfinished(lease: Lease | None) -> RunStatus:
-    """What the lease says of a run whose end is not recorded (law L9)."""
-    if lease is None:
-        return "interrupted"
-    return "running" if lease.until > time.time() else "lost"
 
 
 def _undo(db: sqlite3.Connection) -> None:
@@ -392,4 +366,7 @@ def _segments(db: sqlite3.Connection, run: int, number: int, limit: int) -> list
         " WHERE place >= ? AND place < ? ORDER BY place LIMIT ?",
         (start or base + number, base + (1 << _SHIFT), limit),
     ).fetchall()
-    return [Segment(place - base, count, text, data, crc) for place, count, text, data, crc in rows]
+    for place, *columns in rows:
+        if tuple(map(type, columns)) != (int, str, bytes, int):
+            raise damaged(place - base)
+    return [Segment(place - base, *columns) for place, *columns in rows]

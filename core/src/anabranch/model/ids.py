@@ -24,4 +24,5 @@ def new_run_id(now: float | None = None) -> RunId:
 
 
 def child_run_id(root: RunId, invocation: InvocationId) -> RunId:
+    """The id under which a child run is shown."""
     return RunId(f"{root}~{invocation[:10]}")

@@ -38,7 +38,6 @@ _BOOKKEEPING = frozenset(
     ]
 )
 
-
 _HEAP_TYPE = 1 << 9
 """Set in `__flags__` of classes that were made at run time, by a `class` statement for example."""
 

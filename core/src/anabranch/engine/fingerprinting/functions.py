@@ -16,15 +16,18 @@ def function_pieces(ledger: Ledger, function: FunctionType) -> Pieces:
     It may be the wrapper that `tenacity.retry(stop=...)` put around one of the user's.
     """
     cells = _cells(function)
+    values: dict[str, object] = {}
     inner = wrapped(function)
-    values: dict[str, object] = {} if inner is None else {"wraps": inner}
+    if inner is not None:
+        values["wraps"] = inner
+    if "__class__" in cells:  # what `super()` looks at
+        values["class"] = cells["__class__"]
+    known = {id(each) for each in values.values()}
     slots = _defaults(function) | {
         f"closure {name}": content
         for name, content in cells.items()
-        if not is_module(content) and content is not inner and name != "__class__"
+        if id(content) not in known and not is_module(content)
     }
-    if "__class__" in cells:  # of `super()`
-        values["class"] = cells["__class__"]
     origin = ledger.surroundings.origins.of(function.__globals__)
     if origin.owner != "project":
         return Pieces(ledger.foreign(origin, function.__code__.co_qualname), values, slots)

@@ -12,7 +12,7 @@ from typing import ForwardRef
 from anabranch.engine.fingerprinting.canonical import pack, text
 from anabranch.engine.fingerprinting.ledger import Ledger
 from anabranch.engine.fingerprinting.names import Names
-from anabranch.engine.fingerprinting.objects import ask, attribute
+from anabranch.engine.fingerprinting.objects import ask, attribute, full_name
 from anabranch.engine.fingerprinting.pieces import Pieces
 from anabranch.engine.fingerprinting.shapes import shape_of
 
@@ -43,9 +43,10 @@ def _texts(hint: object) -> Iterator[str]:
         hint = hint.__forward_arg__
     if type(hint) is str:
         yield hint
-    arguments = attribute(hint, "__args__")
-    for each in arguments if type(arguments) is tuple else ():
-        yield from _texts(each)
+    if full_name(type(hint))[0] in ("typing", "types"):
+        arguments = attribute(hint, "__args__")
+        for each in arguments if type(arguments) is tuple else ():
+            yield from _texts(each)
 
 
 def _compiled(annotation: str) -> CodeType:

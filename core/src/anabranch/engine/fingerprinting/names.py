@@ -19,7 +19,6 @@ from anabranch.engine.fingerprinting.shapes import Shape
 Scope: TypeAlias = Mapping[str, tuple[Edge, ...]]
 """Names of enclosing functions, with the modules that they may stand for."""
 
-
 _ANY_NAME = frozenset({"globals", "eval", "exec"})
 """Builtins that reach any global by a name that is not in the code: then the whole module counts."""
 
