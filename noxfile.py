@@ -6,7 +6,6 @@ Arguments after `--` go to the tool: `nox -s tests -- -k resume`.
 
 import os
 import sys
-import tomllib
 from pathlib import Path
 
 import nox
@@ -20,6 +19,8 @@ OURS = [
     Path("core"),
     *sorted(pyproject.parent for pyproject in Path("plugins").glob("*/pyproject.toml")),
 ]
+
+HELD = ["-c", "constraints.txt"]  # so that tomorrow's release of a package breaks nobody today
 
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
@@ -38,7 +39,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Look for mistakes and for formatting that differs; `nox -s fmt` mends what it can."""
-    session.install(*locked(session), "ruff")
+    session.install(*HELD, "ruff")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
 
@@ -46,7 +47,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(default=False)
 def fmt(session: nox.Session) -> None:
     """Format the code and mend what can be mended without thinking."""
-    session.install(*locked(session), "ruff")
+    session.install(*HELD, "ruff")
     session.run("ruff", "check", "--fix")
     session.run("ruff", "format")
 
@@ -93,20 +94,4 @@ def install(session: nox.Session, *groups: str) -> None:
     """Install our distributions, editable, with some dependency groups of pyproject.toml."""
     needs = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), *groups)
     ours = [part for path in OURS for part in ("-e", f"./{path}")]
-    session.install(*locked(session), *needs, *ours)
-
-
-def locked(session: nox.Session) -> list[str]:
-    """Hold every package at the version in uv.lock, so that tomorrow's release breaks nobody."""
-    packages = tomllib.loads(Path("uv.lock").read_text())["package"]
-    constraints = Path(session.create_tmp()) / "constraints.txt"
-    constraints.write_text("\n".join(map(constraint, packages)))
-    return ["-c", str(constraints)]
-
-
-def constraint(package: dict) -> str:
-    """Write one entry of uv.lock as pip reads it; our own distributions are not held."""
-    if "registry" not in package["source"]:
-        return ""
-    markers = " or ".join(f"({marker})" for marker in package.get("resolution-markers", []))
-    return f"{package['name']}=={package['version']}" + (f" ; {markers}" if markers else "")
+    session.install(*HELD, *needs, *ours)

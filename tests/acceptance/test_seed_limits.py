@@ -222,6 +222,50 @@ def test_children_nest() -> None:
     assert level(5).load() == 42 * 2**5
 
 
+def test_a_template_reaches_the_steps_of_child_pipelines_too(project: Any) -> None:
+    """Whatever the template may name, it configures: nothing that was asked for is silently ignored."""
+
+    @step
+    def configured(value: int = 0) -> int:
+        return value
+
+    @pipeline
+    def inner() -> Artifact[int]:
+        return configured()
+
+    @pipeline
+    def outer() -> list[Any]:
+        return [configured(), inner(), inner.embed()]
+
+    path = project.write("steps: {configured: {parameters: {value: 3}}}", "config.yaml")
+    assert outer.with_options(config_path=path)().load() == [3, 3, 3]
+
+
+def test_a_child_that_runs_when_its_parent_fails_starts_nothing_new() -> None:
+    started, failed = threading.Event(), threading.Event()
+
+    @step
+    def first() -> None:
+        started.set()
+        assert failed.wait(20)
+
+    @pipeline
+    def inner() -> None:
+        first()
+        number()
+
+    @pipeline
+    def outer() -> None:
+        inner.submit()
+        assert started.wait(20)
+        threading.Timer(0.02, failed.set).start()
+        raise Broken("the parent")
+
+    run = outer.start()
+    assert str(run.error) == "the parent"
+    assert statuses(run) == {"inner": "cancelled", "first": "completed"}
+
+
 # --- embed -----------------------------------------------------------------------------------------------------
 
 

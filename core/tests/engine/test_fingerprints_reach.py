@@ -656,7 +656,7 @@ def test_l3_a_step_counts_like_its_function_wherever_it_is_called(take: Take) ->
     old = take(flow)
     assert old.parts.keys() == {"flow.step", "flow.helper", "python"}
     assert changes(old, take(flow.replace("+ 1", "+ 2"))) == ("flow.helper changed",)
-    assert old == take(flow + "\nstep = step.__wrapped__")
+    assert old == take(dedent(flow) + "step = step.__wrapped__")
 
 
 FRESH = """

@@ -20,7 +20,7 @@ from anabranch.engine.scheduling import Scheduler
 from anabranch.engine.scopes import Scope
 from anabranch.engine.shapes import shape_of
 from anabranch.engine.values import Values
-from anabranch.errors import Signal
+from anabranch.errors import Cancelled, RunStopping, Signal
 from anabranch.journal.events import HookFailed, Json
 from anabranch.model.ids import InvocationId
 from anabranch.model.options import Hook
@@ -66,6 +66,10 @@ class Bodies:
             self._hook(options.on_init, scope, None, "on_init", must=True)
             self._hook(options.on_start, scope, None, "on_start")
             end = self._run(scope, arguments)
+        except RunStopping:
+            if scope.parent is None:
+                raise
+            end = self._failed(scope, _cancelled(scope))
         except Exception as error:  # noqa: BLE001  (whatever the body raises is its failure)
             end = self._failed(scope, error)
         self._hook(
@@ -168,6 +172,14 @@ class Bodies:
             )
         finally:
             current.reset(token)
+
+
+def _cancelled(scope: Scope) -> Cancelled:
+    return Cancelled(
+        "the child run was cancelled, or what it is part of stopped",
+        scope.definition.name,
+        "resume the run, or submit it again if it is needed",
+    )
 
 
 def _called(definition: PipelineDefinition, arguments: Mapping[str, object]) -> object:

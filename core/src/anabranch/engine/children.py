@@ -14,9 +14,10 @@ from anabranch.engine.fingerprints import Fingerprinter
 from anabranch.engine.identity import content
 from anabranch.engine.nodes import Invocation, Node
 from anabranch.engine.recording import Recorder
-from anabranch.engine.scheduling import Outcome
+from anabranch.engine.scheduling import Outcome, is_stopping
 from anabranch.engine.scopes import Scope
 from anabranch.engine.values import Values
+from anabranch.errors import Cancelled
 from anabranch.journal.events import AttemptStarted, CodeSeen, OutcomeRecorded
 from anabranch.model.ids import RunId, child_run_id
 from anabranch.model.records import Status
@@ -49,10 +50,15 @@ class Children:
             started=node.scope.started,
             parent=node.scope,
         )
+        node.inside = scope
+        if node.cancelling:
+            scope.stopping = True
         node.status, started = "running", time.perf_counter()
         self._recorder.note(AttemptStarted(at=time.time(), invocation=node.id, attempt=1))
         end = self._bodies.run(scope, arguments)
         status: Status = "completed" if end.error is None else "failed"
+        if isinstance(end.error, Cancelled) and (node.cancelling or is_stopping(node.scope)):
+            status = "cancelled"
         failure, data = None, end.data
         if end.error is not None:
             failure, data = recorded(end.error, self._values.codecs)

@@ -26,7 +26,7 @@ from anabranch.engine.nodes import Collection, Input, Invocation, MapNode, Node
 from anabranch.engine.recording import Recorder
 from anabranch.engine.replaying import Replay
 from anabranch.engine.reusing import Reuse
-from anabranch.engine.scheduling import Scheduler
+from anabranch.engine.scheduling import Scheduler, is_stopping
 from anabranch.engine.scopes import Scope, gates_of
 from anabranch.engine.shapes import rebuilt
 from anabranch.engine.values import Values
@@ -231,6 +231,9 @@ class Driver:
             return False
         if self._scheduler.withdraw(node) or self._pool.remove(node):
             self._reuse.cancelled(node)
+        elif node.inside is not None:
+            node.inside.stopping = True
+            self.cancel_running(node.inside)
         elif self._async is not None and node.definition.is_async and node.status == "running":
             self._async.cancel(node)
         return True
@@ -320,7 +323,7 @@ class Driver:
 
     def _effective(self, scope: Scope, definition: Definition) -> Definition:
         """With the template's word on it, and admitted by the stack."""
-        if scope.stopping:
+        if is_stopping(scope):
             raise RunStopping
         if isinstance(definition, StepDefinition):
             template = scope.template(definition.name)
@@ -334,7 +337,7 @@ class Driver:
     def _runs_here(self, node: Invocation) -> bool:
         """A sync step with nothing to wait for runs in the thread that calls it: no queue, no change of threads."""
         plain = isinstance(node.definition, StepDefinition) and not node.definition.is_async
-        return plain and node.cause is None and not gates_of(node.scope) and not node.scope.stopping
+        return plain and node.cause is None and not gates_of(node.scope) and not is_stopping(node.scope)
 
     def _async_steps(self) -> "engine.AsyncSteps":
         with self._async_lock:

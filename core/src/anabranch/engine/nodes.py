@@ -117,7 +117,7 @@ class Node:
 
 
 class Invocation(Node):
-    """One call of one step, or of one child pipeline."""
+    """One call of one step, or of one child pipeline; `inside` is the scope of the child's body once that runs."""
 
     __slots__ = (
         "attempt",
@@ -126,6 +126,7 @@ class Invocation(Node):
         "gates_passed",
         "index",
         "inputs",
+        "inside",
         "map",
         "not_before",
         "number",
@@ -151,6 +152,7 @@ class Invocation(Node):
         self.attempt = 1
         self.not_before = 0.0
         self.cancelling = False
+        self.inside: Scope | None = None
         self.outputs: tuple[Output, ...] = ()
         self.number = 0
         self.shape: object = None

@@ -63,8 +63,9 @@ class Scope:
         return index
 
     def template(self, name: str) -> Mapping[str, object]:
-        """What the run's configuration template says of a step."""
-        return self.definition.overrides.get(name, {})
+        """What configuration templates say of a step: the pipeline's own, over those of the runs around it."""
+        own = self.definition.overrides.get(name, {})
+        return {**self.parent.template(name), **own} if self.parent is not None else own
 
     def substitutions(self) -> dict[str, str]:
         words = {
