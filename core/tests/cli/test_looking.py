@@ -87,9 +87,7 @@ def test_a_run_as_json(type_here, story):
 
 
 def test_a_run_whose_driver_is_gone_is_shown_as_lost(type_here, tell):
-    story = tell()
-    with story.journal._transaction() as database:
-        database.execute("UPDATE runs SET until = 1")
+    tell(lease_seconds=0.0)
 
     assert type_here("runs", "show", "latest", "--json").json["status"] == "lost"
     assert "resume it: anabranch resume" in type_here("runs", "show", "latest").out

@@ -41,7 +41,7 @@ def test_a_file_with_two_pipelines_asks_for_one(anabranch):
 
     assert done.code == 2
     assert len(done.err.splitlines()) == 3
-    assert "train.py:train" in done.err
+    assert "choose one: train.py:sleep or :train" in done.err
 
 
 def test_a_module_can_be_the_target(anabranch):

@@ -40,10 +40,11 @@ class Story:
         pipeline: str = "train_model",
         observers: Sequence[Observer] = (),
         started: float | None = 1_790_000_000.0,
+        lease_seconds: float = 30.0,
     ) -> None:
         self.journal = SqliteJournal(path)
         self.run, self.pipeline, self.observers = RunId(run), pipeline, observers
-        self._now = started
+        self._now, self._lease = started, lease_seconds
         self.writer: RunWriter | None = None
         self._number = 0
 
@@ -67,10 +68,10 @@ class Story:
                 stack="local",
                 version="0.1.0",
             )
-            self.writer = self.journal.create(created, "laptop:42", 30.0)
+            self.writer = self.journal.create(created, "laptop:42", self._lease)
             self._tell([created], 1)
         else:
-            self.writer = self.journal.acquire(self.run, "laptop:43", 30.0)
+            self.writer = self.journal.acquire(self.run, "laptop:43", self._lease)
         self.add(DriverStarted(at=self.now, life=life, holder="laptop:42", python="3.11.9"))
         return self
 

@@ -5,37 +5,49 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
+from types import ModuleType
 
 import pytest
 
 from anabranch.engine.fingerprints import Fingerprint, Fingerprinter, difference
 
+Load = Callable[..., ModuleType]
 Take = Callable[..., Fingerprint]
 
 
 @pytest.fixture
-def take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Take]:
-    """Writes a project into a folder of its own, imports `flow` from it and fingerprints `flow.step`."""
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    before = set(sys.modules)
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
+    """Writes a project into a folder of its own and imports `flow` from it, anew every time.
 
-    def taken(flow: str, **modules: str) -> Fingerprint:
+    `**{"pkg.mod": ...}` is the file `pkg/mod.py`.
+    """
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    path, before = sys.path.copy(), set(sys.modules)
+
+    def forget() -> None:
+        sys.path[:] = path
         for name in set(sys.modules) - before:
-            if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
+            if str(tmp_path) in str(vars(sys.modules[name]).get("__file__")):
                 del sys.modules[name]
+
+    def loaded(flow: str, **modules: str) -> ModuleType:
+        forget()
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         for name, source in {**modules, "flow": flow}.items():
-            path = folder / f"{name}.py"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(dedent(source))
-        with monkeypatch.context() as patch:
-            patch.syspath_prepend(folder)
-            return Fingerprinter().of(importlib.import_module("flow").step)
+            file = folder / f"{name.replace('.', '/')}.py"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(dedent(source))
+        sys.path.insert(0, str(folder))
+        importlib.invalidate_caches()
+        return importlib.import_module("flow")
 
-    yield taken
-    for name in set(sys.modules) - before:
-        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
-            del sys.modules[name]
+    yield loaded
+    forget()
+
+
+@pytest.fixture
+def take(load: Load) -> Callable[..., Fingerprint]:
+    return lambda *args, **modules: Fingerprinter().of(load(*args, **modules).step)
 
 
 def changes(old: Fingerprint, new: Fingerprint) -> tuple[str, ...]:
@@ -310,7 +322,13 @@ def test_l3_extra_objects_count(take: Take) -> None:
 
 
 def test_difference_tells_versions_apart_from_code() -> None:
-    old = {"python": "3.11", "numpy": "==2.3.0", "flow.f": "aa", "flow.LIMIT": "=bb", "attrs": "==1"}
+    old = {
+        "python": "3.11",
+        "numpy": "==2.3.0",
+        "flow.f": "aa",
+        "flow.LIMIT": "=bb",
+        "attrs": "==1",
+    }
     assert difference(old, old) == ()
     assert difference(old, {**old, "numpy": "==2.4.6"}) == ("numpy 2.3.0 -> 2.4.6",)
     assert difference(old, {**old, "flow.g": "cc"}) == ("flow.g is new",)

@@ -20,10 +20,10 @@ FLOW = [
     "def scaled(factor):\n    def apply(x):\n        return x * factor\n\n    return apply",
     "double = scaled({closure})",
     "def near(x):\n    return x - {helper}",
-    "def step(x, a={default}, *, b={kwdefault}):\n"
-    "    inner = lambda y: [z + {nested} for z in y if z]\n"
-    "    found = near(x), helpers.wide(x), THRESHOLD, double(x), Model().fit(), inner(x)\n"
-    "    return found, {body}",
+    """def step(x, a={default}, *, b={kwdefault}):
+    inner = lambda y: [z + {nested} for z in y if z]
+    found = near(x), helpers.wide(x), THRESHOLD, double(x), Model().fit(), inner(x)
+    return found, {body}""",
 ]
 NAMES = {
     "body": "flow.step changed",
@@ -58,7 +58,11 @@ def laid_out(blocks: list[str], layout: random.Random) -> str:
             lines.append(line.replace("(x), ", "(\n x ), ") if layout.random() < 0.5 else line)
             indent = " " * (len(line) - len(line.lstrip()) + 4)
             if line.rstrip().endswith(":") and layout.random() < 0.5:
-                lines += [f"{indent}'''A docstring {layout.random()}.'''", "", f"{indent}# A comment."]
+                lines += [
+                    f"{indent}'''A docstring {layout.random()}.'''",
+                    "",
+                    f"{indent}# A comment.",
+                ]
     return "\n".join(lines)
 
 

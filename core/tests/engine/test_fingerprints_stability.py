@@ -73,7 +73,9 @@ def report(step):
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "helpers.py").write_text(HELPERS)
     (tmp_path / "reporting.py").write_text(REPORT)
-    (tmp_path / "flow.py").write_text(FLOW.replace("report(step)", "__import__('reporting').report(step)"))
+    (tmp_path / "flow.py").write_text(
+        FLOW.replace("report(step)", "__import__('reporting').report(step)")
+    )
     return tmp_path
 
 
@@ -161,9 +163,15 @@ def test_l3_a_traced_function_has_the_same_fingerprint() -> None:
 
 LAYOUTS = [
     ("[a for a in b if a]", "[\n    a\n    for a in b\n    if a\n]"),
-    ("[a for a in b if a and a is not c]", "[\n    a\n    for a in b\n    if a\n    and a is not c\n]"),
+    (
+        "[a for a in b if a and a is not c]",
+        "[\n    a\n    for a in b\n    if a\n    and a is not c\n]",
+    ),
     ("f(a, b, c, x)", "f(\n    a,\n    b,\n    c,\n    x,\n)"),
-    ("a or b or not (c and x)", "(\n    a\n    or b\n    or not (\n        c\n        and x\n    )\n)"),
+    (
+        "a or b or not (c and x)",
+        "(\n    a\n    or b\n    or not (\n        c\n        and x\n    )\n)",
+    ),
     ("a if b else c if x else a", "(\n    a\n    if b\n    else c\n    if x\n    else a\n)"),
     ("{'a': a, 'b': b, **c}", "{\n    'a': a,\n    'b': b,\n    **c,\n}"),
     ("a.b.c(x).d[a:b]", "(\n    a.b\n    .c(x)\n    .d[\n        a:\n        b\n    ]\n)"),
@@ -224,14 +232,18 @@ def shape(source: str) -> Shape:
     return shape_of(compile(dedent(source), "<text>", "exec", dont_inherit=True))
 
 
-@pytest.mark.parametrize("name", ["argparse", "textwrap", "json.decoder", "heapq", "zipfile", "ast"])
+@pytest.mark.parametrize(
+    "name", ["argparse", "textwrap", "json.decoder", "heapq", "zipfile", "ast"]
+)
 def test_l3_rewriting_a_real_module_in_another_layout_changes_nothing(name: str) -> None:
     file = importlib.import_module(name).__file__
     assert file is not None
     source = Path(file).read_text(encoding="utf-8")
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and ast.get_docstring(node):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and ast.get_docstring(
+            node
+        ):
             node.body[0] = ast.Expr(ast.Constant("Another docstring."))
     rewritten = ast.unparse(ast.fix_missing_locations(tree))
     assert shape(source).digest == shape(rewritten).digest
@@ -244,7 +256,13 @@ def test_l3_every_function_of_a_real_module_has_a_shape_of_its_own(name: str) ->
     module = compile(Path(file).read_text(encoding="utf-8"), file, "exec", dont_inherit=True)
     by_digest: dict[bytes, set[tuple[object, ...]]] = {}
     for code in codes(module):
-        raw = (code.co_name, code.co_code, code.co_names, code.co_varnames, repr(code.co_consts[1:]))
+        raw = (
+            code.co_name,
+            code.co_code,
+            code.co_names,
+            code.co_varnames,
+            repr(code.co_consts[1:]),
+        )
         by_digest.setdefault(shape_of(code).digest, set()).add(raw[:4])
     assert [each for each in by_digest.values() if len(each) > 1] == []
 

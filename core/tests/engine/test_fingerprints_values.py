@@ -1,10 +1,9 @@
 """Law L3: constants count by value, whatever they are, and strangers' objects do no harm."""
 
-import importlib
 import itertools
 import re
 import sys
-from collections.abc import Callable
+from random import Random
 from textwrap import dedent
 from types import ModuleType
 
@@ -135,7 +134,12 @@ def test_l3_values_that_differ_have_different_fingerprints(one: str, other: str)
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text()
+    | st.binary(),
     lambda each: (
         st.lists(each, max_size=4)
         | st.dictionaries(st.text(), each, max_size=4)
@@ -153,7 +157,7 @@ def test_l3_two_plain_values_share_a_fingerprint_only_if_they_are_written_alike(
 
 
 @given(st.sets(st.text() | st.integers() | st.tuples(st.text(), st.text())), st.randoms())
-def test_sets_have_no_order(items: set[object], random: "random.Random") -> None:  # noqa: F821
+def test_sets_have_no_order(items: set[object], random: Random) -> None:
     shuffled = list(items)
     random.shuffle(shuffled)
     assert taken(items) == taken(set(shuffled))
@@ -320,14 +324,7 @@ def test_no_value_can_be_read_from_a_fingerprint() -> None:
 
 def test_an_address_never_counts() -> None:
     def addresses() -> object:
-        return [object(), lambda: object(), re.compile("a").match("a"), type("A", (), {})()]
+        return [object(), lambda: [object()], re.compile("a").match("a"), type("A", (), {})()]
 
     kept = addresses()
     assert taken(kept) == taken(addresses())
-
-
-def test_numpy_is_not_imported_for_a_fingerprint() -> None:
-    module: Callable[..., object] = importlib.import_module(
-        "anabranch.engine.fingerprinting.values"
-    )
-    assert "numpy" not in vars(module)

@@ -29,11 +29,11 @@ def test_the_default_stack_is_well(project: Path) -> None:
     assert all("\n" not in row.detail for row in report.rows)
 
 
-def test_a_check_leaves_an_empty_journal_and_no_artifact(project: Path) -> None:
+def test_a_check_leaves_no_journal_and_no_artifact(project: Path) -> None:
     check_stack()
 
     left = [path.name for path in (project / ".anabranch").rglob("*") if path.is_file()]
-    assert left == ["journal.db"]
+    assert left == []
 
 
 def test_a_check_can_be_repeated(project: Path) -> None:

@@ -1,6 +1,7 @@
 """What `anabranch-local` provides: the components of the default stack, by the door that every plugin uses."""
 
 import sqlite3
+from contextlib import closing
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import anabranch_local.plugin
 from anabranch.artifacts.local import LocalStore
 from anabranch.backends.capabilities import CAPABILITIES
 from anabranch.errors import JournalError, StackError
+from anabranch.journal.events import RunCreated
 from anabranch.journal.sqlite import SqliteJournal
+from anabranch.model.ids import RunId
 from anabranch.plugins import (
     ArtifactStoreRecord,
     JournalRecord,
@@ -22,6 +25,10 @@ from anabranch_local.checks import check_journal
 from anabranch_local.settings import LocalStoreSettings, SqliteSettings
 
 ROOT = Path(__file__).parents[3]
+
+CREATED = RunCreated(
+    at=1.0, run=RunId("a-run"), pipeline="p", entry={}, stack="local", version="0.1.0"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +83,7 @@ def test_the_journal_commits_at_the_level_that_the_stack_sets(
 
     with open_stack("s") as stack:
         assert isinstance(stack.journal, SqliteJournal)
+        stack.journal.create(CREATED, "somebody", 60)
         with stack.journal._guarded() as database:
             assert database.execute("PRAGMA synchronous").fetchone() == (pragma,)
 
@@ -99,32 +107,45 @@ def test_without_settings_the_components_have_the_defaults_of_the_models() -> No
 
 
 def test_a_check_of_the_journal_leaves_it_as_it_was(project: Path) -> None:
-    journal = SqliteJournal(project / "new/journal.db")
+    journal = SqliteJournal(project / "journal.db")
+    journal.create(CREATED, "somebody", 60)
 
     seen = check_journal(journal)
-    journal.close()
 
-    assert seen.startswith(f"{project}/new/journal.db can be read and written, SQLite ")
-    with sqlite3.connect(journal.path) as database:
+    assert seen.startswith(f"{project}/journal.db can be read and written, SQLite ")
+    assert [run.run for run in journal.runs()] == [CREATED.run]
+    journal.close()
+    with closing(sqlite3.connect(journal.path)) as database:
         tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
-    database.close()
-    assert "runs" in tables
     assert "stack_check" not in tables
+
+
+def test_a_check_of_a_journal_that_is_not_there_makes_its_folder_only(project: Path) -> None:
+    seen = check_journal(SqliteJournal(project / "new/journal.db"))
+
+    assert seen.startswith(f"{project}/new/journal.db can be made by the first run, SQLite ")
+    assert [*(project / "new").iterdir()] == []
+
+
+def test_a_journal_whose_folder_cannot_be_made_is_told(project: Path) -> None:
+    (project / "file").touch()
+
+    with pytest.raises(StackError, match="the journal cannot be made: Not a directory"):
+        check_journal(SqliteJournal(project / "file/below/journal.db"))
 
 
 def test_a_journal_that_another_process_holds_is_told(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = SqliteJournal(project / "journal.db")
-    check_journal(journal)
+    journal.create(CREATED, "somebody", 60)
     monkeypatch.setattr("anabranch_local.checks.PATIENCE_SECONDS", 0.01)
-    holder = sqlite3.connect(journal.path, isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
+    with closing(sqlite3.connect(journal.path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
 
-    with pytest.raises(StackError, match="can be read but not written: database is locked"):
-        check_journal(journal)
+        with pytest.raises(StackError, match="cannot be written: database is locked"):
+            check_journal(journal)
 
-    holder.close()
     journal.close()
 
 
@@ -142,4 +163,4 @@ def test_the_worked_example_opens_and_is_well(project: Path) -> None:
     report = check_stack("laptop")
 
     assert report.is_ok, report
-    assert (project / ".anabranch/journal.db").exists()
+    assert f"{project}/.anabranch/journal.db" in report.rows[2].detail

@@ -94,7 +94,7 @@ class Executor:
         step, started = self._begin(node)
         token = current.set(step)
         try:
-            _check_wanted(node)
+            self._prepare(node)
             timeout = _options(node).timeout
             work = node.definition.signature.call(node.definition.function, self._arguments(node))
             value = await engine.within(timeout, work)
@@ -111,7 +111,7 @@ class Executor:
         step, started = self._begin(node)
         token = current.set(step)
         try:
-            _check_wanted(node)
+            self._prepare(node)
             definition = node.definition
             value = definition.signature.call(definition.function, self._arguments(node))
             _check_time(node, started)
@@ -134,6 +134,12 @@ class Executor:
         if hook is not None:
             self._call(hook, node, None, "on_start")
         return step, time.perf_counter()
+
+    def _prepare(self, node: Invocation) -> None:
+        """It may have been cancelled since it was dispatched. Its code is looked at before it can change a global."""
+        if node.cancelling:
+            raise RunStopping
+        self._fingerprints.of(node.definition.function)
 
     def _ended(self, step: StepRun, token: Token[BodyRun | StepRun | None]) -> None:
         current.reset(token)
@@ -351,12 +357,6 @@ def _translated(node: Invocation, error: BaseException, started: float) -> BaseE
     if isinstance(error, TimeoutError) and timeout and time.perf_counter() - started >= timeout:
         return _timed_out(node, timeout, "and was stopped")
     return error
-
-
-def _check_wanted(node: Invocation) -> None:
-    """It may have been cancelled after it was dispatched, or between two attempts."""
-    if node.cancelling:
-        raise RunStopping
 
 
 def _check_time(node: Invocation, started: float) -> None:

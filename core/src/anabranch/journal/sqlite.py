@@ -265,7 +265,7 @@ class SqliteJournal:
         return JournalCorrupt(what, str(self.path), "restore the file from a copy")
 
     def _explained(self, error: sqlite3.Error) -> JournalError:
-        text = str(error)
+        text = " ".join(str(error).split())[:200]  # it may quote a whole schema
         if isinstance(error, sqlite3.DatabaseError) and (
             "malformed" in text or "not a database" in text or "no such table" in text
         ):
