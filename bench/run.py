@@ -37,7 +37,12 @@ class Row:
 
 
 ROWS = [
-    Row(name="import anabranch, step and pipeline", program=["imports.py"], floor=["nothing.py"], target=0.1),
+    Row(
+        name="import anabranch, step and pipeline",
+        program=["imports.py"],
+        floor=["nothing.py"],
+        target=0.1,
+    ),
     Row(name="whole process, one step", program=["one_step.py"], floor=["nothing.py"], target=0.25),
     Row(
         name="1,000 sequential durable steps, each",
@@ -65,9 +70,27 @@ ROWS = [
         unit="ms",
         target=0.15,
     ),
-    Row(name="map of 10,000 and reduce", program=["mapping.py", "10000"], target=2.0, target_mb=150, runs=3),
-    Row(name="map of 100,000 and reduce", program=["mapping.py", "100000"], target=20.0, target_mb=400, runs=1),
-    Row(name="5,000 async steps that sleep 1 s", program=["naps.py", "5000"], floor=["floor_naps.py", "5000"], target=3.0, runs=3),
+    Row(
+        name="map of 10,000 and reduce",
+        program=["mapping.py", "10000"],
+        target=2.0,
+        target_mb=150,
+        runs=3,
+    ),
+    Row(
+        name="map of 100,000 and reduce",
+        program=["mapping.py", "100000"],
+        target=20.0,
+        target_mb=400,
+        runs=1,
+    ),
+    Row(
+        name="5,000 async steps that sleep 1 s",
+        program=["naps.py", "5000"],
+        floor=["floor_naps.py", "5000"],
+        target=3.0,
+        runs=3,
+    ),
     Row(
         name="200 MB array between two steps",
         program=["arrays.py"],
@@ -76,7 +99,12 @@ ROWS = [
         target_mb=450,
         runs=3,
     ),
-    Row(name="resume of 100 steps to the failed one", program=["resume.py"], floor=["nothing.py"], target=0.4),
+    Row(
+        name="resume of 100 steps to the failed one",
+        program=["resume.py"],
+        floor=["nothing.py"],
+        target=0.4,
+    ),
 ]
 
 
@@ -109,7 +137,11 @@ def measure(command: Sequence[str], figure: str, runs: int) -> Figure:
 def one_run(command: Sequence[str], folder: Path) -> tuple[float, float, dict[str, Any]]:
     """Seconds, peak megabytes, and what the program printed as JSON on its last line."""
     program, *arguments = command
-    environment = {**os.environ, "ANABRANCH_HOME": str(folder / "home"), "ANABRANCH_CONSOLE": "quiet"}
+    environment = {
+        **os.environ,
+        "ANABRANCH_HOME": str(folder / "home"),
+        "ANABRANCH_CONSOLE": "quiet",
+    }
     started = time.perf_counter()
     with subprocess.Popen(
         [sys.executable, str(PROGRAMS / program), *arguments],
@@ -134,7 +166,9 @@ def _megabytes(usage: resource.struct_rusage) -> float:
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
-    lines = [f"{'work':<44}{'figure':>12}{'floor':>12}{'ratio':>8}{'target':>12}{'MB':>8}{'target':>8}"]
+    lines = [
+        f"{'work':<44}{'figure':>12}{'floor':>12}{'ratio':>8}{'target':>12}{'MB':>8}{'target':>8}"
+    ]
     for row in rows:
         floor = row["floor"]
         ratio = f"{row['value'] / floor:.1f}" if floor else ""
@@ -149,7 +183,9 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="rows whose name contains this")
-    parser.add_argument("--peers", action="store_true", help="also run the peers that are installed")
+    parser.add_argument(
+        "--peers", action="store_true", help="also run the peers that are installed"
+    )
     parser.add_argument("--json", type=Path, default=Path(__file__).parent / "results.json")
     options = parser.parse_args()
     results = []
@@ -157,7 +193,9 @@ def main() -> None:
         if options.only in row.name:
             floor = measure(row.floor, row.figure, row.runs) if row.floor else None
             figure = measure(row.program, row.figure, row.runs)
-            results.append({**asdict(row), **asdict(figure), "floor": floor.value if floor else None})
+            results.append(
+                {**asdict(row), **asdict(figure), "floor": floor.value if floor else None}
+            )
             print(table(results[-1:]).splitlines()[-1], flush=True)
     print("\n" + table(results))
     if options.peers:
@@ -170,7 +208,9 @@ def peers() -> list[dict[str, Any]]:
     """The sequential and mapped work on every peer whose package can be imported here."""
     found = []
     for program in sorted((PROGRAMS / "peers").glob("*.py")):
-        probe = subprocess.run([sys.executable, "-c", f"import {program.stem}"], capture_output=True)
+        probe = subprocess.run(
+            [sys.executable, "-c", f"import {program.stem}"], capture_output=True
+        )
         if probe.returncode:
             print(f"{program.stem}: not installed here")
             continue

@@ -6,4 +6,8 @@ import time
 started = time.perf_counter()
 from anabranch import pipeline, step  # noqa: E402
 
-print(json.dumps({"seconds": time.perf_counter() - started, "loaded": [step.__name__, pipeline.__name__]}))
+print(
+    json.dumps(
+        {"seconds": time.perf_counter() - started, "loaded": [step.__name__, pipeline.__name__]}
+    )
+)

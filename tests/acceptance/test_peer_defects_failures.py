@@ -105,7 +105,9 @@ def test_a_failed_item_that_the_body_catches_does_not_fail_the_run(way: str) -> 
             (items,) = made.unpack()
             return [i for i, item in enumerate(items) if item.exception() is not None]
         if way == "as_completed":
-            return sorted(e.code for f in as_completed(made) if isinstance(e := f.exception(), Broken))
+            return sorted(
+                e.code for f in as_completed(made) if isinstance(e := f.exception(), Broken)
+            )
         try:
             made.result() if way == "result" else made.load()
         except Broken as error:

@@ -110,14 +110,14 @@ def test_a_call_that_is_removed_leaves_the_others_alone(edits: Edits) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("verb", ["work", "work.submit"])
-def test_two_hundred_shuffled_calls_are_all_known_again(
-    edits: Edits, seed: int, verb: str
-) -> None:
+def test_two_hundred_shuffled_calls_are_all_known_again(edits: Edits, seed: int, verb: str) -> None:
     """L2."""
     names = [str(i) for i in range(200)]
     shuffled = names.copy()
     chance.Random(seed).shuffle(shuffled)
-    body = "found = {{n: {verb}(n) for n in {names}}}\nreturn last([found[n] for n in sorted(found)])"
+    body = (
+        "found = {{n: {verb}(n) for n in {names}}}\nreturn last([found[n] for n in sorted(found)])"
+    )
     assert sorted(edits.first(body.format(verb=verb, names=names))) == sorted(names)
 
     result, again = edits.then(body.format(verb=verb, names=shuffled))

@@ -228,7 +228,9 @@ def test_logs_of_steps_that_run_at_once_do_not_mix() -> None:
 # --- clocks (17) -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("timeout", [0.02, timedelta(milliseconds=20)], ids=["seconds", "timedelta"])
+@pytest.mark.parametrize(
+    "timeout", [0.02, timedelta(milliseconds=20)], ids=["seconds", "timedelta"]
+)
 def test_an_async_step_is_stopped_when_its_time_is_over(timeout: Any) -> None:
     ended = []
 

@@ -201,13 +201,20 @@ def test_submit_runs_steps_beside_the_body(project: Any) -> None:
 
     names = ["some_step", "downstream_step", "some_step_2", "some_step_3", "some_step_4"]
     assert calls(run) == dict.fromkeys(names, "completed")
-    assert [run.artifact(name).load() for name in names if name != "downstream_step"] == [2, 0, 2, 4]
+    assert [run.artifact(name).load() for name in names if name != "downstream_step"] == [
+        2,
+        0,
+        2,
+        4,
+    ]
     assert run.logs() == "2\n"
 
 
 def test_a_future_and_its_artifact_load_the_same_value(project: Any) -> None:
     """Prelude as above; the last line here returns what the page assigns."""
-    prelude = "from anabranch import step\n\n@step\ndef downstream_step(value: int) -> None: ...\n\n"
+    prelude = (
+        "from anabranch import step\n\n@step\ndef downstream_step(value: int) -> None: ...\n\n"
+    )
     text = prelude + example("submit") + "    return artifact, data\n"
     run = project.load(text).dynamic_pipeline()
 
@@ -230,7 +237,9 @@ def test_a_child_pipeline_gives_its_output_to_a_step_of_the_parent(project: Any)
 
 def test_a_child_pipeline_can_be_submitted(project: Any) -> None:
     """Prelude: the section before it, which defines the child and the step."""
-    run = project.load(example("child") + "\n" + example("child-submit")).parent_pipeline_concurrent()
+    run = project.load(
+        example("child") + "\n" + example("child-submit")
+    ).parent_pipeline_concurrent()
 
     assert set(calls(run)) == {"child_pipeline", "produce_number", "consume_number"}
     assert run.logs() == "42\n"

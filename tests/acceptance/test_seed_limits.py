@@ -190,7 +190,11 @@ def test_a_child_has_the_parameters_that_it_was_given() -> None:
     @pipeline
     def parent() -> list[Any]:
         made = number()
-        return [scaled(made), scaled(made, factor=2), scaled.with_options(parameters={"factor": 3})(made)]
+        return [
+            scaled(made),
+            scaled(made, factor=2),
+            scaled.with_options(parameters={"factor": 3})(made),
+        ]
 
     assert parent().load() == [840, 168, 252]
 
@@ -628,7 +632,9 @@ def test_stop_on_failure_lets_what_runs_end_and_starts_nothing_new() -> None:
     assert statuses(run) == {"slow": "completed", "breaks": "failed", "twice": "skipped"}
 
 
-def test_fail_fast_stops_inline_steps_too_async_ones_at_once_and_sync_ones_at_a_checkpoint() -> None:
+def test_fail_fast_stops_inline_steps_too_async_ones_at_once_and_sync_ones_at_a_checkpoint() -> (
+    None
+):
     """The page's inline steps go on to their end."""
     import asyncio
 

@@ -286,7 +286,11 @@ BEFORE: dict[str, Mistake] = {
         StackError,
         ["'locla'", "'local'"],
     ),
-    "unknown run": (lambda: resume_run("20200101-000000-aaaaa"), RunNotFound, ["no runs yet", "anabranch run"]),
+    "unknown run": (
+        lambda: resume_run("20200101-000000-aaaaa"),
+        RunNotFound,
+        ["no runs yet", "anabranch run"],
+    ),
     "submit outside": (lambda: one.submit(), CallError, ["one.submit()", "outside a run"]),
     "map outside": (lambda: number.map([1]), CallError, ["number.map()", "outside a run"]),
     "product outside": (lambda: number.product([1]), CallError, ["number.product()"]),
@@ -400,7 +404,11 @@ CALLS: dict[str, Mistake] = {
     ),
     "unmapped in a call": (lambda: number(unmapped([1])), CallError, ["unmapped()", "'value'"]),
     "unmapped in a submit": (lambda: number.submit(unmapped([1])), CallError, ["unmapped()"]),
-    "no concurrency": (lambda: number.map([1], max_concurrency=0), CallError, ["max_concurrency=0"]),
+    "no concurrency": (
+        lambda: number.map([1], max_concurrency=0),
+        CallError,
+        ["max_concurrency=0"],
+    ),
     "no chunk": (lambda: number.map([1], chunk_size=0), CallError, ["chunk_size=0"]),
     "unknown on_error": (
         lambda: number.map([1], on_error="ignore"),  # type: ignore[arg-type]

@@ -155,7 +155,10 @@ def test_an_async_body_awaits_gathers_and_iterates(project) -> None:
     async def flow():
         first = await nap.submit(1)
         several = await asyncio.gather(*(nap.submit(i) for i in range(5)))
-        seen = [future.load() async for future in anabranch.as_completed([nap.submit(i) for i in (7, 8)])]
+        seen = [
+            future.load()
+            async for future in anabranch.as_completed([nap.submit(i) for i in (7, 8)])
+        ]
         return first.load() + sum(a.load() for a in several) + sum(seen)
 
     assert flow().load() == 1 + 10 + 15

@@ -11,7 +11,7 @@ import pytest
 
 from anabranch.journal.sqlite import SqliteJournal
 
-FLOW = '''
+FLOW = """
 import json, pathlib, time
 from anabranch import as_completed, gather, now, pipeline, random, step, uuid4
 
@@ -77,7 +77,7 @@ def everything() -> dict:
         "value": value.load(), "total": total(doubled).load(), "order": sorted(order),
         "handled": handled, "sums": [s.load() for s in sums], "tried": tried.load(),
     }
-'''
+"""
 
 EXPECTED = {
     "value": 1093,
@@ -87,7 +87,6 @@ EXPECTED = {
     "sums": [sum(x * 3 + 1 for x in range(3)), sum(x * 3 + 1 for x in range(4))],
     "tried": 7,
 }
-
 
 
 def started(project):

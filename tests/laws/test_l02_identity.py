@@ -2,7 +2,7 @@
 
 import random
 
-FLOW = '''
+FLOW = """
 from anabranch import pipeline, step
 
 @step
@@ -27,7 +27,7 @@ def flow():
     made = {{}}
 {calls}
     stop({ready})
-'''
+"""
 
 
 def lines(order: list[int]) -> str:

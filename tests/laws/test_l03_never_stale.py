@@ -2,7 +2,7 @@
 
 import pytest
 
-FLOW = '''
+FLOW = """
 from anabranch import pipeline, step
 
 FACTOR = 2
@@ -32,7 +32,7 @@ def flow():
     result = total(work.map(source()))
     stop(False)
     return result
-'''
+"""
 
 EDITS = {
     "a constant": ("FACTOR = 2", "FACTOR = 3", "FACTOR", 27),

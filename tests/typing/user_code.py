@@ -104,9 +104,11 @@ def named() -> Annotated[int, ArtifactConfig(name="score_{suffix}")]:
 
 def the_decorator_keeps_the_signature() -> None:
     assert_type(count.name, str)
-    assert_type(twice.with_options(retry=Retry(max_attempts=3)), "Step[..., int]")  # type: ignore[assert-type]
+    tried: Step[..., int] = twice.with_options(retry=Retry(max_attempts=3))
+    assert_type(tried(1), Artifact[int])
+    assert_type(twice.with_options(retry=3)(1, times=3), Artifact[int])
     count.with_options(resources=Resources(memory="8Gi"))("text")
-    count.with_options(name="other")(3)  # type: ignore[arg-type]
+    count.with_options(name="other")(3)  # type: ignore[call-overload]
 
 
 # --- calls -------------------------------------------------------------------------------------------------------
@@ -144,14 +146,14 @@ def async_steps_are_called_like_others() -> None:
 
 
 def what_does_not_fit_the_signature_is_an_error() -> None:
-    twice("text")  # type: ignore[arg-type]
-    twice(1, times="text")  # type: ignore[arg-type]
-    twice.submit("text")  # type: ignore[arg-type]
-    twice()  # type: ignore[call-arg]
-    twice(1, 2)  # type: ignore[call-arg]
-    twice(1, tmes=3)  # type: ignore[call-arg]
-    fetch(3)  # type: ignore[arg-type]
-    fetch.submit(3)  # type: ignore[arg-type]
+    twice("text")  # type: ignore[call-overload]
+    twice(1, times="text")  # type: ignore[call-overload]
+    twice.submit("text")  # type: ignore[call-overload]
+    twice()  # type: ignore[call-overload]
+    twice(1, 2)  # type: ignore[call-overload]
+    twice(1, tmes=3)  # type: ignore[call-overload]
+    fetch(3)  # type: ignore[call-overload]
+    fetch.submit(3)  # type: ignore[call-overload]
     total(["a"])  # type: ignore[list-item]
 
 
@@ -220,7 +222,7 @@ def the_functions_on_futures_keep_their_types() -> None:
     assert_type(wait_any(futures).load(), int)
     assert_type(wait_all([*futures, twice.map([1])], timeout=1.0), bool)
     assert_type(gather(*futures), list[Any])
-    as_completed([1])  # type: ignore[list-item]
+    as_completed([1])  # type: ignore[arg-type]
 
 
 def a_call_may_have_an_id_and_come_after_others() -> None:
@@ -250,8 +252,8 @@ def parent() -> None:
     twice(child.submit("text", factor=3))
     twice(child.submit("text", id="mine"))
     twice(child.embed("text"))
-    child.submit(3)  # type: ignore[arg-type]
-    child(3)  # type: ignore[arg-type]
+    child.submit(3)  # type: ignore[call-overload]
+    child(3)  # type: ignore[call-overload]
     child.embed("text", fctor=3)  # type: ignore[call-arg]
     twice(several.submit()[0])
 
@@ -278,11 +280,11 @@ def plain() -> dict[str, int]:
 
 @pipeline
 async def awaiting(urls: list[str]) -> Artifact[bytes]:
-    pages = await fetch.map(urls)
-    print(pages)
+    assert_type(await fetch.map(urls), list[Any])
     async for page in as_completed(fetch.map(urls)):
         assert_type(page.load(), bytes)
-    await fetch.submit("a")
+    first = await fetch.submit("a")
+    print(first)
     return fetch("b")
 
 
@@ -291,7 +293,8 @@ def the_futures_of_pipelines_load_what_their_bodies_return() -> None:
     assert_type(submitted.submit().load(), str)
     assert_type(plain.submit().load(), dict[str, int])
     assert_type(awaiting.submit(["a"]).load(), bytes)
-    assert_type(child.with_options(config_path="config.yaml"), "Pipeline[..., int]")  # type: ignore[assert-type]
+    configured_child: Pipeline[..., int] = child.with_options(config_path="config.yaml")
+    assert_type(configured_child.submit("text").load(), int)
 
 
 def a_run_is_held_like_this() -> None:

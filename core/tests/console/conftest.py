@@ -26,6 +26,12 @@ def tell(tmp_path: Path) -> Callable[..., Any]:
     return told
 
 
+@pytest.fixture(scope="session")
+def storyteller(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Somebody who makes events and tells them to nobody."""
+    return _STORY.Story(tmp_path_factory.mktemp("never") / "journal.db")
+
+
 @pytest.fixture
 def seen() -> Callable[..., str]:
     """What somebody sees of a rich text on a terminal of some width, without colours."""

@@ -1,6 +1,8 @@
 """One frame of the live tree, as somebody sees it."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from anabranch.console.drawing import Frame, draw
 from anabranch.console.marks import ASCII, marks_for
@@ -129,6 +131,51 @@ def test_a_frame_fits_in_the_terminal(story, frame, height, width):
 
     assert len(lines) <= height
     assert max(map(len, lines)) <= width
+
+
+WORDS = st.tuples(
+    st.sampled_from(["start", "complete", "fail", "child", "map", "item", "wait", "retry"]),
+    st.integers(0, 30),
+    st.booleans(),
+)
+
+
+@given(words=st.lists(WORDS, max_size=120), height=st.integers(4, 40))
+@settings(max_examples=200, deadline=None)
+def test_a_frame_fits_whatever_has_happened(words, height, storyteller):
+    progress, scope = Progress(), ""
+    progress.apply(storyteller.create("first"))
+    for index, (word, number, within) in enumerate(words):
+        for event in happening(storyteller, word, index, number, scope if within else ""):
+            progress.apply(event)
+        if word == "child":
+            scope = f"id-child_{index}"
+
+    text = draw(progress, Frame(now=storyteller.now, width=60, height=height)).plain
+
+    assert len(text.splitlines()) <= height
+    assert sum(count for status, count in progress.tally.items() if count < 0) == 0
+
+
+def happening(tell, word, index, number, scope):
+    """The events of one turn of the story."""
+    name = f"{word}_{index}"
+    if word == "map":
+        return [tell.expand(name, number)]
+    call = [tell.create(name, scope=scope, pipeline=word == "child"), tell.start(name)]
+    if word == "item":
+        fan_out = tell.expand(f"{name}_map", number + 1)
+        return [fan_out, tell.create(name, map=fan_out.map), tell.start(name), failed(tell, name)]
+    ending = {
+        "complete": [tell.outcome(name)],
+        "fail": [failed(tell, name)],
+        "retry": [tell.retry(name, tell.failure())],
+    }
+    return call[:1] if word == "wait" else [*call, *ending.get(word, [])]
+
+
+def failed(tell, name):
+    return tell.outcome(name, "failed", failure=tell.failure())
 
 
 def test_older_endings_become_a_number(story, frame):

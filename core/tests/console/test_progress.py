@@ -131,6 +131,23 @@ def test_a_resumed_run_counts_what_this_life_has_touched(tell):
     assert [entry.display for entry in progress.root.ended] == ["load", "score", "train"]
 
 
+def test_a_map_that_is_told_of_again_is_the_same_map(tell):
+    """As a resumed run may do, with another number of items."""
+    first = tell()
+    first.add(first.expand("score", 2))
+    first.ran("score[0]", map="id-score")
+    first.interrupt()
+    progress = Progress()
+    progress.remember(fold(first.journal.read(first.run)))
+
+    second = tell(begin=False, observers=[lambda _, event: progress.apply(event)]).begin(life=2)
+    second.add(second.reuse("score[0]"), second.expand("score", 3))
+    second.ran_all(["score[1]", "score[2]"], map="id-score")
+
+    assert nonzero(progress.tally) == {"completed": 3}
+    assert [(entry.count, entry.is_done) for entry in progress.root.ended] == [(3, True)]
+
+
 def test_an_invocation_that_is_unknown_is_passed_over(story, progress):
     """A display that was not told of earlier lives must not break on them."""
     story.add(story.start("ghost"), story.outcome("ghost"), story.reuse("ghost"))

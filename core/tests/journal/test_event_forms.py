@@ -17,7 +17,9 @@ from anabranch.journal.segments import LARGEST, Segment, checksum, data_of, even
 from anabranch.model.records import Failure, Output
 
 KINDS = [
-    kind for _, kind in sorted(vars(room).items()) if isinstance(kind, type) and issubclass(kind, Event)
+    kind
+    for _, kind in sorted(vars(room).items())
+    if isinstance(kind, type) and issubclass(kind, Event)
 ]
 KINDS.remove(Event)
 

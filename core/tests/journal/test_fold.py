@@ -115,9 +115,7 @@ def test_two_states_of_one_run_share_nothing(history: list[tuple[int, Event]]) -
 def test_L1_no_history_gives_an_invocation_two_outcomes(history: list[tuple[int, Event]]) -> None:
     state = fold(history)
     for known in state.invocations.values():
-        second = OutcomeRecorded(
-            at=0.0, invocation=known.invocation, attempt=2, status="completed"
-        )
+        second = OutcomeRecorded(at=0.0, invocation=known.invocation, attempt=2, status="completed")
         if known.has_outcome:
             with pytest.raises(JournalCorrupt, match="two outcomes"):
                 state.apply(len(history) + 1, second)
@@ -153,15 +151,15 @@ def test_L1_an_outcome_that_was_discarded_may_be_followed_by_another(
         AttemptEnded(
             at=0.0, invocation=InvocationId("ghost"), attempt=1, failure=FAILURE, retry_at=0.0
         ),
-        OutcomeRecorded(
-            at=0.0, invocation=InvocationId("ghost"), attempt=1, status="completed"
-        ),
+        OutcomeRecorded(at=0.0, invocation=InvocationId("ghost"), attempt=1, status="completed"),
         OutcomeReused(at=0.0, invocation=InvocationId("ghost")),
         OutcomeDiscarded(at=0.0, invocation=InvocationId("ghost"), reason=""),
     ],
     ids=lambda event: type(event).__name__,
 )
-def test_an_event_about_a_call_that_never_was_is_refused(event: Event, created, three_lines) -> None:
+def test_an_event_about_a_call_that_never_was_is_refused(
+    event: Event, created, three_lines
+) -> None:
     with pytest.raises(JournalCorrupt, match="ghost") as caught:
         fold(numbered(created(), event))
     three_lines(caught.value)

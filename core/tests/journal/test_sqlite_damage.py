@@ -36,7 +36,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory, created, life, call, outcom
             data = made.randbytes(made.choice([0, 60, 2000]))
             writer.append([call(str(number)), outcome(str(number), data=data)])
         if number == 6:
-            journal._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the rest stays in the log
+            journal._connection.execute(
+                "PRAGMA wal_checkpoint(TRUNCATE)"
+            )  # the rest stays in the log
     for writer in writers[::2]:
         writer.append([RunEnded(at=5.0, status="completed")])
         writer.release()
@@ -234,7 +236,9 @@ def test_a_row_of_events_that_is_gone_is_an_error_for_its_run_alone(
     with pytest.raises(JournalCorrupt, match="missing"):
         raise found["state", RUNS[0]]  # type: ignore[misc]
     assert check(found, right, three_lines) >= 1
-    assert all(found[kind, run] == right[kind, run] for kind in ("state", "data") for run in RUNS[1:])
+    assert all(
+        found[kind, run] == right[kind, run] for kind in ("state", "data") for run in RUNS[1:]
+    )
 
 
 @pytest.mark.parametrize("run", [0, 2])

@@ -84,7 +84,9 @@ def test_an_append_that_the_file_refuses_in_the_middle_is_undone(
             " BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
         )
     other.close()
-    batch = [call(str(number)) for number in range(300)]  # two segments, of which the second is refused
+    batch = [
+        call(str(number)) for number in range(300)
+    ]  # two segments, of which the second is refused
 
     with pytest.raises(JournalError, match="full") as caught:
         writer.append(batch)
@@ -101,7 +103,9 @@ def test_an_append_that_the_file_refuses_in_the_middle_is_undone(
 
 def test_the_data_of_an_event_is_read_by_its_number(journal, created, call, outcome) -> None:
     writer = journal.create(created(), "me", LONG)
-    number = writer.append([call("a"), outcome("a", data=b"one"), call("b"), outcome("b", data=b"")])
+    number = writer.append(
+        [call("a"), outcome("a", data=b"one"), call("b"), outcome("b", data=b"")]
+    )
 
     assert journal.data(created().run, number + 1) == b"one"
     assert journal.data(created().run, number + 3) == b""

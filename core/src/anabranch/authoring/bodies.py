@@ -1,12 +1,11 @@
 """What a body may do with several futures at once, and how a call finds the body that it is made in."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar, overload
 
 from anabranch import engine
 from anabranch.engine.artifacts import Artifact
-from anabranch.engine.contexts import BodyRun, StepRun, current
-from anabranch.engine.driving import Driver
+from anabranch.engine.current import BodyHome, BodyRun, StepRun, current
 from anabranch.engine.futures import MapFuture, StepFuture
 from anabranch.engine.nodes import Node
 from anabranch.engine.scopes import Scope
@@ -16,15 +15,13 @@ T = TypeVar("T")
 Future: TypeAlias = StepFuture[Any] | MapFuture[Any]
 
 
-def body() -> tuple[Driver, Scope] | None:
+def body() -> tuple[BodyHome, Scope] | None:
     """The run and scope of the body that is calling; `None` in a step, and outside a run."""
     here = current.get()
-    if isinstance(here, BodyRun) and isinstance(here.home, Driver):
-        return here.home, here.scope
-    return None
+    return (here.home, here.scope) if isinstance(here, BodyRun) else None
 
 
-def body_for(what: str) -> tuple[Driver, Scope]:
+def body_for(what: str) -> tuple[BodyHome, Scope]:
     """The same, for what makes sense in a body only. Raises `CallError`."""
     found = body()
     if found is None:
@@ -45,6 +42,10 @@ class as_completed(Generic[T]):  # noqa: N801  (reads like concurrent.futures.as
     `result()`.
     """
 
+    @overload
+    def __init__(self, futures: MapFuture[T]) -> None: ...
+    @overload
+    def __init__(self, futures: Iterable[StepFuture[T]]) -> None: ...
     def __init__(self, futures: Iterable[StepFuture[T]]) -> None:
         self._futures = list(futures)
 

@@ -1,10 +1,14 @@
 """`id=`, `after=` and `start_after=`: what a call says of itself, apart from the function's own arguments."""
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeAlias
 
-from anabranch.engine.calls import CallOptions, nodes_of
+from anabranch.engine.artifacts import Handle
+from anabranch.engine.calling import CallOptions, nodes_of
 from anabranch.errors import CallError
+
+After: TypeAlias = Handle[Any] | Sequence[Handle[Any]] | None
+"""What a call comes after: futures, or artifacts, which are done."""
 
 CALL_NAMES = ("id", "after", "start_after")
 _NONE = CallOptions()

@@ -4,23 +4,18 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from os import PathLike, fspath
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
-from anabranch import authoring, stacks
+from anabranch import authoring
 from anabranch.authoring.bodies import body, body_for
-from anabranch.authoring.callnames import split
-from anabranch.authoring.entries import entry_of
-from anabranch.authoring.mistakes import quiet_tracebacks
-from anabranch.authoring.reaching import refuse_unsupported_steps, signatures_within
-from anabranch.authoring.runs import Run, watched
+from anabranch.authoring.callnames import After, split
 from anabranch.authoring.steps import Step, _checked_function
-from anabranch.engine.calls import CallOptions
-from anabranch.engine.contexts import StepRun, current
+from anabranch.engine.artifacts import Handle
+from anabranch.engine.calling import CallOptions
+from anabranch.engine.current import StepRun, current
 from anabranch.engine.definitions import PipelineDefinition, Signature
 from anabranch.engine.futures import StepFuture
-from anabranch.engine.launching import launch
-from anabranch.engine.recording import Observer
 from anabranch.errors import CallError, DefinitionError, NestingError
 from anabranch.model.options import PipelineOptions, merge, parse
 
@@ -42,7 +37,19 @@ class Pipeline(Generic[P, R]):
     def name(self) -> str:
         return self._definition.name
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    @overload
+    def __call__(
+        self, *args: Any, id: str, after: After = ..., start_after: After = ..., **kwargs: Any
+    ) -> Any: ...
+    @overload
+    def __call__(
+        self, *args: Any, after: After, start_after: After = ..., **kwargs: Any
+    ) -> Any: ...
+    @overload
+    def __call__(self, *args: Any, start_after: After, **kwargs: Any) -> Any: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Outside a run: runs it, and returns a `Run`; a failure is raised as the exception that caused it.
 
         In a body: runs it as a child, and returns what its body returned, artifacts as references. In a step it is
@@ -54,7 +61,7 @@ class Pipeline(Generic[P, R]):
             bound, options = self._bound(args, kwargs)
             return driver.call(scope, self._definition, bound, options)
         self._refuse_in_step("called")
-        quiet_tracebacks()
+        authoring.quiet_tracebacks()
         run = self.start(
             self._definition.signature.bind(args, kwargs, self._parameters), observers=None
         )
@@ -64,7 +71,19 @@ class Pipeline(Generic[P, R]):
             raise KeyboardInterrupt
         return run
 
-    def submit(self, *args: P.args, **kwargs: P.kwargs) -> StepFuture[R]:
+    @overload
+    def submit(self, *args: P.args, **kwargs: P.kwargs) -> StepFuture[R]: ...
+    @overload
+    def submit(
+        self, *args: Any, id: str, after: After = ..., start_after: After = ..., **kwargs: Any
+    ) -> StepFuture[R]: ...
+    @overload
+    def submit(
+        self, *args: Any, after: After, start_after: After = ..., **kwargs: Any
+    ) -> StepFuture[R]: ...
+    @overload
+    def submit(self, *args: Any, start_after: After, **kwargs: Any) -> StepFuture[R]: ...
+    def submit(self, *args: Any, **kwargs: Any) -> StepFuture[R]:
         """In a body: a child run beside it. Takes `id=` and `after=`, like a call."""
         self._refuse_in_step("submitted")
         driver, scope = body_for(f"{self.name}.submit()")
@@ -87,9 +106,9 @@ class Pipeline(Generic[P, R]):
         arguments: Mapping[str, object] | None = None,
         *,
         stack: str | None = None,
-        observers: Sequence[Observer] | None = (),
-        config: str | Path | None = None,
-    ) -> Run:
+        observers: "Sequence[authoring.Observer] | None" = (),
+        config: str | PathLike[str] | None = None,
+    ) -> "authoring.Run":
         """Runs it and returns the `Run`, however it ended; the user's own exception is `run.error`.
 
         `stack` is a name, else the active one. `observers` are called with every event; `None` shows the run on the
@@ -102,18 +121,10 @@ class Pipeline(Generic[P, R]):
             )
         definition = self._definition
         bound = definition.signature.bind((), arguments or {}, self._parameters)
-        opened = stacks.open_stack(stack)
-        try:
-            refuse_unsupported_steps(definition, opened.lacks, opened.name)
-            with watched(observers) as watching:
-                ended = launch(definition, bound, entry_of(definition), opened, watching)
-            return Run(opened, ended)
-        except BaseException:
-            opened.close()
-            raise
+        return authoring.start_run(definition, bound, stack, observers)
 
     def with_options(
-        self, *, config_path: str | Path | None = None, **options: Any
+        self, *, config_path: str | PathLike[str] | None = None, **options: Any
     ) -> "Pipeline[P, R]":
         """The pipeline with further options, and with what a YAML template says of it and of its steps.
 
@@ -122,7 +133,7 @@ class Pipeline(Generic[P, R]):
         definition = self._definition
         if config_path is not None:
             template = authoring.read_template(
-                Path(config_path), self.name, signatures_within(definition)
+                fspath(config_path), self.name, authoring.signatures_within(definition)
             )
             definition = replace(
                 definition,
@@ -163,6 +174,10 @@ class Pipeline(Generic[P, R]):
 
 
 @overload
+def pipeline(function: Callable[P, Handle[R]], /) -> Pipeline[P, R]: ...
+@overload
+def pipeline(function: Callable[P, Coroutine[Any, Any, Handle[R]]], /) -> Pipeline[P, R]: ...
+@overload
 def pipeline(function: Callable[P, Coroutine[Any, Any, R]], /) -> Pipeline[P, R]: ...
 @overload
 def pipeline(function: Callable[P, R], /) -> Pipeline[P, R]: ...
@@ -195,6 +210,12 @@ class PipelineDecorator:
         self._options = options
         parse(PipelineOptions, options, "@pipeline")
 
+    @overload
+    def __call__(self, function: Callable[P, Handle[R]], /) -> Pipeline[P, R]: ...
+    @overload
+    def __call__(
+        self, function: Callable[P, Coroutine[Any, Any, Handle[R]]], /
+    ) -> Pipeline[P, R]: ...
     @overload
     def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> Pipeline[P, R]: ...
     @overload

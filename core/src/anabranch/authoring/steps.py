@@ -6,9 +6,9 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Generic, Literal, NoReturn, ParamSpec, TypeVar, overload
 
 from anabranch.authoring.bodies import body, body_for
-from anabranch.authoring.callnames import split
+from anabranch.authoring.callnames import After, split
 from anabranch.engine.artifacts import Artifact
-from anabranch.engine.calls import MapOptions, Unmapped
+from anabranch.engine.calling import MapOptions, Unmapped
 from anabranch.engine.definitions import Signature, StepDefinition, returns_of
 from anabranch.engine.futures import MapFuture, StepFuture
 from anabranch.engine.scopes import Scope
@@ -48,6 +48,16 @@ class Step(Generic[P, R]):
     ) -> tuple[Artifact[A], Artifact[B], Artifact[C]]: ...
     @overload
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Artifact[R]: ...
+    @overload
+    def __call__(
+        self, *args: Any, id: str, after: After = ..., start_after: After = ..., **kwargs: Any
+    ) -> Any: ...
+    @overload
+    def __call__(
+        self, *args: Any, after: After, start_after: After = ..., **kwargs: Any
+    ) -> Any: ...
+    @overload
+    def __call__(self, *args: Any, start_after: After, **kwargs: Any) -> Any: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the step now and gives its artifact, a tuple of them, or `None`.
 
@@ -61,7 +71,19 @@ class Step(Generic[P, R]):
         options, given = split(self.name, self._definition.signature.names, kwargs)
         return driver.call(scope, self._definition, self._bound(scope, args, given), options)
 
-    def submit(self, *args: P.args, **kwargs: P.kwargs) -> StepFuture[R]:
+    @overload
+    def submit(self, *args: P.args, **kwargs: P.kwargs) -> StepFuture[R]: ...
+    @overload
+    def submit(
+        self, *args: Any, id: str, after: After = ..., start_after: After = ..., **kwargs: Any
+    ) -> StepFuture[R]: ...
+    @overload
+    def submit(
+        self, *args: Any, after: After, start_after: After = ..., **kwargs: Any
+    ) -> StepFuture[R]: ...
+    @overload
+    def submit(self, *args: Any, start_after: After, **kwargs: Any) -> StepFuture[R]: ...
+    def submit(self, *args: Any, **kwargs: Any) -> StepFuture[R]:
         """Starts the step once its inputs are there; returns at once. Takes `id=` and `after=`, like a call."""
         driver, scope = body_for(f"{self.name}.submit()")
         options, given = split(self.name, self._definition.signature.names, kwargs)

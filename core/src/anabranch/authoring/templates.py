@@ -36,8 +36,9 @@ _PIPELINE = {f.name for f in fields(PipelineOptions)} - {"depends_on"}
 _STEP = {f.name for f in fields(StepOptions)} | {"step_operator"}
 
 
-def read_template(path: Path, pipeline: str, known: Mapping[str, Signature]) -> Template:
+def read_template(place: str, pipeline: str, known: Mapping[str, Signature]) -> Template:
     """A template, checked against the steps that the pipeline can reach, by name. Raises `TemplateError`."""
+    path = Path(place)
     where = f"{path}, for pipeline {pipeline!r}"
     content = _parsed(path, where)
     steps = content.pop("steps", None) or {}

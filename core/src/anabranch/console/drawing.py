@@ -75,6 +75,8 @@ def _rows(branch: Branch, frame: Frame, depth: int, room: int) -> list[Row]:
     left = room - head - tail - len(shown)
     blocks = list(_blocks(shown, frame, depth, left * 2 // 3))
     left -= sum(len(block) - 1 for _, block in blocks)
+    if head and ended == len(branch.failed) + len(branch.ended) == left + 1:
+        left += 1  # the row that is kept for those not shown serves the last of them
     gone, hidden = _gone(branch, frame, depth, left)
     blocks += gone
     rows = [row for _, block in sorted(blocks, key=lambda block: block[0]) for row in block]
@@ -115,8 +117,6 @@ def _within(entry: Entry, frame: Frame, depth: int, room: int) -> list[Row]:
 
 def _gone(branch: Branch, frame: Frame, depth: int, room: int) -> tuple[list[Block], str]:
     """What has ended, as far as there is room, and a phrase for the rest."""
-    if _ended(branch) == len(branch.failed) + len(branch.ended) == room + 1:
-        room += 1  # the row that is kept for the rest serves the last of them
     failed = branch.failed[: max(0, room)]
     ended = list(islice(reversed(branch.ended), max(0, room - len(failed))))
     left = max(0, room - len(failed) - len(ended))

@@ -5,6 +5,7 @@ and again is told one by one for a while, then at round numbers. Failures are to
 """
 
 import sys
+from contextlib import suppress
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -20,6 +21,7 @@ from anabranch.journal.events import (
     MapExpanded,
     OutcomeRecorded,
     OutcomeReused,
+    RunCreated,
     RunEnded,
 )
 from anabranch.journal.fold import RunState
@@ -50,6 +52,8 @@ class PlainLines:
         try:
             line = self._line(event)
             if line:
+                with suppress(OSError, ValueError):  # where both are one file, in the order of events
+                    sys.stdout.flush()
                 self._stream.write(line + "\n")
                 self._stream.flush()
         except Exception:  # noqa: BLE001  (a display must not harm the run that it shows)
@@ -81,9 +85,10 @@ class PlainLines:
             return "" if call is None else self._of_call(call, event)
         progress.apply(event)
         match event:
-            case DriverStarted():
-                word = "started" if event.life == 1 else f"resumed (life {event.life})"
-                return f"run {progress.run} {word}: {progress.pipeline}"
+            case RunCreated():
+                return f"run {progress.run} started: {progress.pipeline}"
+            case DriverStarted() if event.life > 1:
+                return f"run {progress.run} resumed (life {event.life}): {progress.pipeline}"
             case MapExpanded():
                 return _told("mapping", progress.path(event), f"{event.count:,} items")
             case HookFailed():

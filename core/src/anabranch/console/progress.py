@@ -189,9 +189,16 @@ def _invocation_created(here: Progress, event: InvocationCreated) -> None:
 
 
 def _map_expanded(here: Progress, event: MapExpanded) -> None:
-    fan_out = here._maps[event.map] = FanOut(
-        display=event.display, scope=event.scope, count=event.count
-    )
+    """A map may be told of again, in a later life or with more items: its items know the first one."""
+    fan_out = here._maps.get(event.map)
+    if fan_out is None:
+        fan_out = here._maps[event.map] = FanOut(
+            display=event.display, scope=event.scope, count=event.count
+        )
+    if fan_out.on_show:
+        for tally in (here.tally, fan_out.tally):
+            _add(tally, "pending", event.count - fan_out.count)
+    fan_out.display, fan_out.count = event.display, event.count
     here.show(fan_out)
     here.place(fan_out, event.at)
 

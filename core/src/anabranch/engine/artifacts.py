@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 
-from anabranch.engine.values import Values
 from anabranch.errors import CallError, NotMappable
 from anabranch.model.ids import InvocationId
 from anabranch.model.records import Output
@@ -14,12 +13,28 @@ T = TypeVar("T", covariant=True)  # noqa: PLC0105  (the short name is what users
 if TYPE_CHECKING:
     # A handle may stand wherever its value may, so that `consume(produce())` passes a type checker although
     # `consume` takes an int: deriving from Any says just that, to type checkers alone.
-    class _Stands(Any):  # type: ignore[misc]
-        pass
+    class Handle(Any, Generic[T]):  # type: ignore[misc]
+        """Stands for a value of type T."""
 else:
 
-    class _Stands:
+    class Handle(Generic[T]):
+        """Stands for a value."""
+
         __slots__ = ()
+
+
+class Reader(Protocol):
+    """Reads the values of a run."""
+
+    def load(self, output: Output, number: int) -> object:
+        """The value, fresh at every call. `number` is the event that carries it if it is small."""
+        ...
+
+    def load_item(self, output: Output, number: int, index: int) -> object:
+        """Item `index` alone."""
+        ...
+
+    def item_digest(self, output: Output, number: int, index: int) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +44,11 @@ class Place:
     producer: InvocationId
     output: Output
     number: int
-    values: Values
+    values: Reader
     external: bool = False
 
 
-class Artifact(_Stands, Generic[T]):
+class Artifact(Handle[T]):
     """One output of a finished step, or one item of it.
 
     `load()` gives the value, a new object each time. Passing the artifact to a step makes an edge, and the body never

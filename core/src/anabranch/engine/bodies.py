@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from anabranch import engine
-from anabranch.engine.contexts import BodyHome, BodyRun, current
+from anabranch.engine.current import BodyHome, BodyRun, current
 from anabranch.engine.definitions import PipelineDefinition
 from anabranch.engine.executing import call_hook
 from anabranch.engine.failures import own_frames, recorded
@@ -163,7 +163,7 @@ class Bodies:
         token = current.set(BodyRun(self._home, scope))
         try:
             call_hook(hook, error)
-        except Exception as trouble:  # noqa: BLE001  (a hook's failure is told, and no more)
+        except Exception as trouble:
             if must:
                 raise
             failure, _ = recorded(trouble, self._home.values.codecs)

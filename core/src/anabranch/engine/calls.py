@@ -5,45 +5,18 @@ All that can be wrong with a call is found here, before anything has been done f
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping
 
+from anabranch.engine.calling import CallOptions, MapOptions, Unmapped
 from anabranch.engine.collections import collection_of, has_length, is_known
 from anabranch.engine.definitions import Definition, StepDefinition
-from anabranch.engine.futures import MapFuture, StepFuture
 from anabranch.engine.gates import Gate
 from anabranch.engine.identity import call_key, item_key, named_key, numbered
 from anabranch.engine.intake import Intake
-from anabranch.engine.nodes import Collection, Input, Invocation, MapNode, Node
+from anabranch.engine.nodes import Collection, Input, Invocation, MapNode
 from anabranch.engine.scopes import Scope
 from anabranch.errors import CallError, DuplicateId, LengthMismatch, NotMappable
 from anabranch.model.ids import InvocationId
-
-
-@dataclass(frozen=True, slots=True)
-class Unmapped:
-    """Marks an argument of `map` or `product` that every item gets whole."""
-
-    value: Any
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallOptions:
-    """What belongs to one call and not to the step: the user's id, and what it must come after."""
-
-    id: str | None = None
-    after: Sequence[Node] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MapOptions:
-    """What belongs to one map. `chunk_size` items go into one job where a job has a price; it is not identity."""
-
-    product: bool = False
-    max_concurrency: int | None = None
-    chunk_size: int = 1
-    on_error: Literal["raise", "collect"] = "raise"
 
 
 class Calls:
@@ -191,23 +164,6 @@ class Calls:
         ordinal = repeats.get(key, 0)
         repeats[key] = ordinal + 1
         return numbered(key, ordinal)
-
-
-def nodes_of(after: object, owner: str) -> tuple[Node, ...]:
-    """The nodes that `after=` names: futures, artifacts (which are done), or lists of them."""
-    if after is None:
-        return ()
-    if isinstance(after, StepFuture | MapFuture):
-        return (after._node,)
-    if isinstance(after, list | tuple | set):
-        return tuple(node for item in after for node in nodes_of(item, owner))
-    if type(after).__name__ == "Artifact":
-        return ()
-    raise CallError(
-        f"after= takes futures and artifacts, not {type(after).__name__}",
-        f"the call of {owner}",
-        "pass what submit() or map() returned",
-    )
 
 
 def _refuse_lengths(owner: str, collections: Mapping[str, Collection]) -> None:

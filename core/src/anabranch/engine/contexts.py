@@ -1,16 +1,13 @@
-"""Who is running here: a body, a step, or neither. Everything that a call means depends on it.
-
-A context variable, so that threads and coroutines of different steps never see each other's.
-"""
+"""What a body or a step may ask about itself, and what becomes of the text that it prints."""
 
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
-from dataclasses import dataclass, field
-from typing import Protocol, TextIO
+from dataclasses import dataclass
+from typing import TextIO
 
+from anabranch.engine.current import StepRun, current
 from anabranch.engine.nodes import Invocation
 from anabranch.engine.scopes import Scope
 from anabranch.errors import CallError, RunStopping
@@ -20,74 +17,45 @@ from anabranch.model.ids import InvocationId, RunId
 _LOG_CHUNK = 32 * 1024
 
 
-@dataclass(eq=False, slots=True)
-class StepRun:
-    """One attempt that is running. `note` adds an event to the run's journal."""
+def show(step: StepRun) -> None:
+    """Tells those who follow the run that this attempt is going on, and what it has printed.
 
-    invocation: Invocation
-    note: Callable[[Event], None]
-    captures: bool = True
-    started_at: float = 0.0
-    announced: bool = False
-    lines: list[str] = field(default_factory=list)
-    size: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def write(self, text: str) -> None:
-        """Takes log text; a chunk that is full goes to the journal."""
-        with self.lock:
-            self.lines.append(text)
-            self.size += len(text)
-        if self.size >= _LOG_CHUNK:
-            for event in self.taken():
-                self.note(event)
-
-    def show(self) -> None:
-        """Tells those who follow the run that this attempt is going on, and what it has printed.
-
-        Called by the clock: an attempt that ends within one tick is told by its outcome alone.
-        """
-        if not self.announced:
-            self.announced = True
-            node = self.invocation
-            self.note(AttemptStarted(at=self.started_at, invocation=node.id, attempt=node.attempt))
-        if self.size:
-            for event in self.taken():
-                self.note(event)
-
-    def taken(self) -> list[Event]:
-        """The events for the text that has come since last time."""
-        if not self.size:
-            return []
-        with self.lock:
-            text, self.lines, self.size = "".join(self.lines), [], 0
-        data = text.encode(errors="replace")
-        return [
-            LogWritten(
-                at=time.time(),
-                invocation=self.invocation.id,
-                attempt=self.invocation.attempt,
-                data=data[start : start + _LOG_CHUNK],
-            )
-            for start in range(0, len(data), _LOG_CHUNK)
-        ]
+    Called by the clock: an attempt that ends within one tick is told by its outcome alone.
+    """
+    if not step.announced:
+        step.announced = True
+        node = step.invocation
+        step.note(AttemptStarted(at=step.started_at, invocation=node.id, attempt=node.attempt))
+    for event in printed_by(step):
+        step.note(event)
 
 
-class BodyHome(Protocol):
-    """What a body's context needs of the run."""
+def printed_by(step: StepRun) -> list[Event]:
+    """The events for the text that has come since last time."""
+    if not step.size:
+        return []
+    with step.lock:
+        text, step.lines, step.size = "".join(step.lines), [], 0
+    data = text.encode(errors="replace")
+    return [
+        LogWritten(
+            at=time.time(),
+            invocation=step.invocation.id,
+            attempt=step.invocation.attempt,
+            data=data[start : start + _LOG_CHUNK],
+        )
+        for start in range(0, len(data), _LOG_CHUNK)
+    ]
 
-    def note(self, event: Event) -> None: ...
 
-
-@dataclass(eq=False, slots=True)
-class BodyRun:
-    """A pipeline body that is running in `home`. `embed` keeps the parent's."""
-
-    home: BodyHome
-    scope: Scope
-
-
-current: ContextVar[BodyRun | StepRun | None] = ContextVar("anabranch_current", default=None)
+def take(step: StepRun, text: str) -> None:
+    """Takes text that the step has printed; a chunk that is full goes to the journal."""
+    with step.lock:
+        step.lines.append(text)
+        step.size += len(text)
+    if step.size >= _LOG_CHUNK:
+        for event in printed_by(step):
+            step.note(event)
 
 
 class Logger:
@@ -216,7 +184,7 @@ class Tee:
     def write(self, text: str) -> int:
         here = current.get()
         if isinstance(here, StepRun) and here.captures:
-            here.write(text)
+            take(here, text)
         return self._stream.write(text)
 
     def __getattr__(self, name: str) -> object:

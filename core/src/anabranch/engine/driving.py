@@ -14,7 +14,8 @@ from anabranch import engine
 from anabranch.engine.admission import admit
 from anabranch.engine.artifacts import Place
 from anabranch.engine.bodies import Bodies, BodyEnd
-from anabranch.engine.calls import CallOptions, Calls, MapOptions
+from anabranch.engine.calling import CallOptions, MapOptions
+from anabranch.engine.calls import Calls
 from anabranch.engine.children import Children
 from anabranch.engine.clock import Clock
 from anabranch.engine.definitions import Definition, PipelineDefinition, StepDefinition
@@ -337,7 +338,12 @@ class Driver:
     def _runs_here(self, node: Invocation) -> bool:
         """A sync step with nothing to wait for runs in the thread that calls it: no queue, no change of threads."""
         plain = isinstance(node.definition, StepDefinition) and not node.definition.is_async
-        return plain and node.cause is None and not gates_of(node.scope) and not is_stopping(node.scope)
+        return (
+            plain
+            and node.cause is None
+            and not gates_of(node.scope)
+            and not is_stopping(node.scope)
+        )
 
     def _async_steps(self) -> "engine.AsyncSteps":
         with self._async_lock:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from anabranch import engine
-from anabranch.engine.contexts import BodyRun, StepRun, current
+from anabranch.engine.contexts import printed_by, show
+from anabranch.engine.current import BodyRun, StepRun, current
 from anabranch.engine.definitions import StepDefinition
 from anabranch.engine.failures import own_frames, recorded
 from anabranch.engine.fingerprints import Fingerprinter
@@ -69,7 +70,7 @@ class Executor:
     def show_running(self) -> None:
         """What is running, and what it has printed so far, becomes readable by others."""
         for step in tuple(self._active):
-            step.show()
+            show(step)
 
     # --- the three ways to run ---------------------------------------------------------------------------------
 
@@ -152,7 +153,7 @@ class Executor:
         node = step.invocation
         outputs, data = self._written(node, value)
         code = self._fingerprints.of(node.definition.function)
-        events = step.taken()
+        events = printed_by(step)
         if code.digest not in self._codes:
             self._codes.add(code.digest)
             events.append(CodeSeen(at=time.time(), code=code.digest, parts=dict(code.parts)))
@@ -203,7 +204,7 @@ class Executor:
                 failure=failure,
                 retry_at=time.time() + wait,
             )
-            return Ending([*step.taken(), ended], Outcome(status="failed", error=error), wait)
+            return Ending([*printed_by(step), ended], Outcome(status="failed", error=error), wait)
         code = self._fingerprints.of(node.definition.function)
         status: Status = "cancelled" if cancelled else "failed"
         ended_for_good = OutcomeRecorded(
@@ -217,7 +218,7 @@ class Executor:
             seconds=time.perf_counter() - started,
             data=data,
         )
-        return Ending([*step.taken(), ended_for_good], Outcome(status=status, error=error))
+        return Ending([*printed_by(step), ended_for_good], Outcome(status=status, error=error))
 
     @staticmethod
     def _content_or_nothing(node: Invocation) -> str:

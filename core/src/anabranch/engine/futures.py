@@ -4,11 +4,11 @@ A future may be passed to a step at once; whoever waits for it here waits for th
 raised as the step's own exception, and counts as handled once the body has been shown it.
 """
 
-from collections.abc import Generator, Iterator
-from typing import Any, Generic, NoReturn, TypeVar
+from collections.abc import Awaitable, Generator, Iterator
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from anabranch import engine
-from anabranch.engine.artifacts import Artifact, Place, _Stands
+from anabranch.engine.artifacts import Artifact, Handle, Place
 from anabranch.engine.home import Home
 from anabranch.engine.nodes import Invocation, MapNode, Node
 from anabranch.errors import CallError
@@ -16,7 +16,17 @@ from anabranch.errors import CallError
 T = TypeVar("T", covariant=True)  # noqa: PLC0105  (the short name is what users see)
 
 
-class _Future(_Stands):
+if TYPE_CHECKING:
+
+    class _Awaits(Awaitable[T]):
+        """Said outright: in a class that derives from Any, a type checker does not look for `__await__`."""
+else:
+
+    class _Awaits(Generic[T]):
+        __slots__ = ()
+
+
+class _Future(Handle[T]):
     """What the futures of steps and maps have in common."""
 
     __slots__ = ("_home", "_node")
@@ -61,7 +71,7 @@ class _Future(_Stands):
         raise CallError("a future cannot be pickled", repr(self), "use future.load()")
 
 
-class StepFuture(_Future, Generic[T]):
+class StepFuture(_Awaits[Any], _Future[T]):
     """A submitted step, or one output of it. Awaitable; passing it to a step makes an edge."""
 
     __slots__ = ("_output",)
@@ -128,7 +138,7 @@ class StepFuture(_Future, Generic[T]):
         return f"<StepFuture {name} {self._node.status}>"
 
 
-class MapFuture(_Future, Generic[T]):
+class MapFuture(_Awaits[list[Any]], _Future[list[T]], Generic[T]):
     """A fan-out as a whole: it has a length, items, and one result for each."""
 
     __slots__ = ()

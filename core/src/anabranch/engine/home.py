@@ -3,16 +3,16 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
+from anabranch.engine.artifacts import Reader
 from anabranch.engine.nodes import Invocation, MapNode, Node
 from anabranch.engine.scopes import Scope
-from anabranch.engine.values import Values
 
 
 class Home(Protocol):
     """A run as its handles see it: something that can be waited for and read."""
 
     @property
-    def values(self) -> Values: ...
+    def values(self) -> Reader: ...
 
     def wait(self, node: Node, timeout: float | None) -> None:
         """Until it is done. Raises `TimeoutError`, or a signal if the run is stopping."""

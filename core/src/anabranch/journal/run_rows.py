@@ -76,7 +76,9 @@ _NAMES = tuple(f.name for f in fields(RunRow))
 _COLUMNS = ", ".join(_NAMES)
 _INSERT = f"INSERT INTO runs ({_COLUMNS}, seal) VALUES ({', '.join('?' for _ in _NAMES)}, ?)"
 _MUTABLE = _NAMES[_NAMES.index("epoch") :]
-_UPDATE = f"UPDATE runs SET {', '.join(f'{name} = ?' for name in _MUTABLE)}, seal = ? WHERE number = ?"
+_UPDATE = (
+    f"UPDATE runs SET {', '.join(f'{name} = ?' for name in _MUTABLE)}, seal = ? WHERE number = ?"
+)
 
 
 def insert(db: sqlite3.Connection, row: RunRow) -> None:

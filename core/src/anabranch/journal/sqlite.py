@@ -154,7 +154,9 @@ class SqliteJournal:
                 yield self._opened(makes_file)
             except sqlite3.Error as error:
                 raise self._explained(error) from error
-            except UnicodeDecodeError as error:  # what SQLite says of a broken schema may be no text
+            except (
+                UnicodeDecodeError
+            ) as error:  # what SQLite says of a broken schema may be no text
                 raise self._damaged("the journal is damaged: its schema is no text") from error
 
     @contextmanager
