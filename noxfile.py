@@ -78,8 +78,8 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def examples(session: nox.Session) -> None:
     """Run every example from beginning to end."""
-    install(session)
-    for example in sorted(Path("examples").glob("*.py")):
+    install(session, "test")
+    for example in sorted(Path("examples").rglob("*.py")):
         session.run("anabranch", "run", str(example))
 
 

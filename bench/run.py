@@ -141,6 +141,7 @@ def one_run(command: Sequence[str], folder: Path) -> tuple[float, float, dict[st
         **os.environ,
         "ANABRANCH_HOME": str(folder / "home"),
         "ANABRANCH_CONSOLE": "quiet",
+        "PYTHONSAFEPATH": "1",  # programs have the names of the packages that they measure
     }
     started = time.perf_counter()
     with subprocess.Popen(
@@ -209,7 +210,7 @@ def peers() -> list[dict[str, Any]]:
     found = []
     for program in sorted((PROGRAMS / "peers").glob("*.py")):
         probe = subprocess.run(
-            [sys.executable, "-c", f"import {program.stem}"], capture_output=True
+            [sys.executable, "-c", f"import {program.stem}"], check=False, capture_output=True
         )
         if probe.returncode:
             print(f"{program.stem}: not installed here")

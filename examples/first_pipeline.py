@@ -8,8 +8,9 @@ middle, and `anabranch resume latest` goes on from there.
 """
 
 import time
+from collections.abc import Sequence
 
-from anabranch import log_metadata, pipeline, step
+from anabranch import Artifact, log_metadata, pipeline, step
 
 ENOUGH = 0.6
 
@@ -38,14 +39,17 @@ def water(plot: str, moisture: float) -> float:
 
 
 @step
-def report(plots: list[str], moistures: list[float]) -> str:
+def report(plots: Sequence[str], moistures: Sequence[float]) -> str:
     """One line for each plot."""
     log_metadata(plots=len(plots), driest=min(moistures))
-    return "\n".join(f"{p:<8} {'#' * round(m * 20)}" for p, m in zip(plots, moistures, strict=True))
+    rows = (f"{p:<8} {'#' * round(m * 20)}" for p, m in zip(plots, moistures, strict=True))
+    text = "\n".join(rows)
+    print(text)
+    return text
 
 
 @pipeline
-def garden(season: str = "summer"):
+def garden(season: str = "summer") -> Artifact[str]:
     """Waters every plot until it has enough."""
     plots = find_plots(season)
     measured = measure.map(plots)  # as many calls as there are plots
@@ -58,4 +62,4 @@ def garden(season: str = "summer"):
 
 
 if __name__ == "__main__":
-    print(garden().load())
+    garden()

@@ -71,7 +71,7 @@ def private() -> Private:
         Outer(inner=Inner(name="a"), anything={1: 2}),
         Outer(inner=Inner(name="a"), anything=float("inf")),
         Outer(inner=SpecialInner(name="a", more=5)),
-        Outer(inner=Inner(name="a"), tags={"x", "y"}),
+        Outer(inner=Inner(name="a"), tags={"x"}),  # one: the order of two in a repr is chance
         Aliased(theNumber=3),
         private(),
         Extra(a=1, b=[2]),

@@ -71,12 +71,14 @@ class Show:
         attributes = termios.tcgetattr(slave)
         attributes[3] &= ~termios.ECHO
         termios.tcsetattr(slave, termios.TCSANOW, attributes)
+        unwanted = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
+        kept = {name: value for name, value in os.environ.items() if name not in unwanted}
         self.process = subprocess.Popen(
             [sys.executable, str(SCENES), scene, str(folder)],
             stdin=slave,
             stdout=slave if stdout is None else stdout,
             stderr=slave,
-            env={**os.environ, "TERM": "xterm-256color", **dict(env)},
+            env={**kept, "TERM": "xterm-256color", **dict(env)},
         )
         os.close(slave)
 

@@ -1,7 +1,7 @@
 """What a body may do with several futures at once, and how a call finds the body that it is made in."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator
-from typing import Any, Generic, TypeAlias, TypeVar, overload
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from anabranch import engine
 from anabranch.engine.artifacts import Artifact
@@ -42,10 +42,6 @@ class as_completed(Generic[T]):  # noqa: N801  (reads like concurrent.futures.as
     `result()`.
     """
 
-    @overload
-    def __init__(self, futures: MapFuture[T]) -> None: ...
-    @overload
-    def __init__(self, futures: Iterable[StepFuture[T]]) -> None: ...
     def __init__(self, futures: Iterable[StepFuture[T]]) -> None:
         self._futures = list(futures)
 

@@ -15,7 +15,7 @@ from anabranch import engine
 from anabranch.engine.contexts import printed_by, show
 from anabranch.engine.current import BodyRun, StepRun, current
 from anabranch.engine.definitions import StepDefinition
-from anabranch.engine.failures import own_frames, recorded
+from anabranch.engine.failures import left_by, own_frames, recorded
 from anabranch.engine.fingerprints import Fingerprinter
 from anabranch.engine.identity import content
 from anabranch.engine.nodes import Invocation
@@ -357,7 +357,7 @@ def _translated(node: Invocation, error: BaseException, started: float) -> BaseE
     timeout = _options(node).timeout
     if isinstance(error, TimeoutError) and timeout and time.perf_counter() - started >= timeout:
         return _timed_out(node, timeout, "and was stopped")
-    return error
+    return error if isinstance(error, Exception) else left_by(error, node.name)
 
 
 def _check_time(node: Invocation, started: float) -> None:

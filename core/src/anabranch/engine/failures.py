@@ -82,6 +82,20 @@ def rebuilt(failure: Failure, data: bytes, codecs: Codecs) -> BaseException:
     return error
 
 
+def left_by(error: BaseException, name: str) -> StepFailed:
+    """`sys.exit()` in a step ends the step `name`. Raised in the body, it would be taken for the end of the driver."""
+    kind = type(error)
+    failed = StepFailed(
+        f"the step was left by {kind.__name__}: {_message(error)}",
+        name,
+        "raise an exception to fail the step, or return",
+        type_name=f"{kind.__module__}:{kind.__qualname__}",
+        traceback_text=printed(error),
+    )
+    failed.__cause__ = error
+    return failed
+
+
 def _decoded(data: bytes, codecs: Codecs) -> object:
     name, _, body = data.partition(b"\0")
     return codecs.decode(name.decode(), MemorySource(body))

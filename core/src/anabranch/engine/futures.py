@@ -4,7 +4,7 @@ A future may be passed to a step at once; whoever waits for it here waits for th
 raised as the step's own exception, and counts as handled once the body has been shown it.
 """
 
-from collections.abc import Awaitable, Generator, Iterator
+from collections.abc import Awaitable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from anabranch import engine
@@ -17,12 +17,18 @@ T = TypeVar("T", covariant=True)  # noqa: PLC0105  (the short name is what users
 
 
 if TYPE_CHECKING:
-
+    # Said outright: in a class that derives from Any, a type checker does not look for `__await__` and `__iter__`.
     class _Awaits(Awaitable[T]):
-        """Said outright: in a class that derives from Any, a type checker does not look for `__await__`."""
+        pass
+
+    class _Iterates(Iterable[T]):
+        pass
 else:
 
     class _Awaits(Generic[T]):
+        __slots__ = ()
+
+    class _Iterates(Generic[T]):
         __slots__ = ()
 
 
@@ -138,7 +144,7 @@ class StepFuture(_Awaits[Any], _Future[T]):
         return f"<StepFuture {name} {self._node.status}>"
 
 
-class MapFuture(_Awaits[list[Any]], _Future[list[T]], Generic[T]):
+class MapFuture(_Awaits[list[Any]], _Iterates[StepFuture[T]], _Future[list[T]]):
     """A fan-out as a whole: it has a length, items, and one result for each."""
 
     __slots__ = ()
