@@ -215,7 +215,11 @@ def peers() -> list[dict[str, Any]]:
         if probe.returncode:
             print(f"{program.stem}: not installed here")
             continue
-        figure = measure([f"peers/{program.name}"], "each_ms", 1)
+        try:
+            figure = measure([f"peers/{program.name}"], "each_ms", 1)
+        except SystemExit as failed:
+            print(f"{program.stem}: {failed}")
+            continue
         print(f"{program.stem:<44}{figure.value:>9.3f} ms   {figure.details}")
         found.append({"name": program.stem, **asdict(figure)})
     return found

@@ -202,6 +202,8 @@ def a_map_gives_a_map_future() -> None:
     assert_type(made[0], StepFuture[int])
     assert_type(made[0].load(), int)
     assert_type([item.load() for item in made], list[int])
+    for index, item in enumerate(made):
+        assert_type((index, item), tuple[int, StepFuture[int]])
     assert_type(len(made), int)
     assert_type(made.failures, dict[int, BaseException])
     assert_type(twice.map(twice.map(numbers()), times=unmapped(3)), MapFuture[int])
