@@ -44,9 +44,7 @@ ALL = [
         "Ropes > Care > Drying: Dry a wet rope in the shade",
         6,
     ),
-    Example(
-        "rlm_document_analysis/analysis.py", "combine", "day 049, lock: level 9.6 m, flood", 6
-    ),
+    Example("rlm_document_analysis/analysis.py", "combine", "day 049, lock: level 9.6 m, flood", 6),
     Example("optuna_hyperparameter_tuning/tuning.py", "report", "of them diverged)", 8, "optuna"),
 ]
 
@@ -72,6 +70,7 @@ def result_of(state: RunState, example: Example) -> str:
     return last.outputs[0].digest
 
 
+@pytest.mark.slow
 def test_an_example_runs_as_a_script_and_as_a_target_with_one_result(
     project: Any, example: Example
 ) -> None:
@@ -87,6 +86,7 @@ def test_an_example_runs_as_a_script_and_as_a_target_with_one_result(
     assert results[0] == results[1]
 
 
+@pytest.mark.slow
 def test_a_killed_example_is_resumed_to_the_same_result(project: Any, example: Example) -> None:
     """L1, L2, L8, L9. Nothing that was recorded is executed again."""
     whole = project.python(example.path)
@@ -164,9 +164,7 @@ def test_another_model_plugs_in_by_name(project: Any) -> None:
         "        return Call('answer', 'level 1.5 m, at once')\n",
         "loud.py",
     )
-    done = project.python(
-        path, ANABRANCH_EXAMPLE_MODEL="loud:Loud", PYTHONPATH=str(project.folder)
-    )
+    done = project.python(path, ANABRANCH_EXAMPLE_MODEL="loud:Loud", PYTHONPATH=str(project.folder))
 
     assert done.returncode == 0, done.stderr
     assert "at once" in done.stdout

@@ -69,7 +69,8 @@ def test_an_empty_map_gives_an_empty_list_and_its_reducer_runs(made_by: str) -> 
 
     @pipeline
     def flow() -> Any:
-        source = {"value": list, "call": empty, "future": empty.submit}[made_by]()
+        ways: dict[str, Any] = {"value": list, "call": empty, "future": empty.submit}
+        source = ways[made_by]()
         mapped = twice.map(source)
         return mapped, twice.map(mapped), total(mapped)
 
@@ -89,7 +90,12 @@ def test_a_table_is_mapped_over_by_row(frame: Callable[..., Any], way: str) -> N
 
     @pipeline
     def flow() -> Any:
-        source = {"value": table.__wrapped__, "artifact": table, "future": table.submit}[way]()
+        ways: dict[str, Any] = {
+            "value": table.__wrapped__,
+            "artifact": table,
+            "future": table.submit,
+        }
+        source = ways[way]()
         return described.map(source)
 
     assert flow().load() == ["x:1", "y:2"]

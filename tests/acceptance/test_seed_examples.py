@@ -1,6 +1,6 @@
 """The code examples of the page that this project starts from, each run as its reader would run it.
 
-Their texts are in seed_examples.md. Where the page leaves a function undefined, a prelude here defines it and says so.
+Their texts are in seed_examples.txt. Where the page leaves a function undefined, a prelude here defines it and says so.
 The example that triggers a snapshot on a server is left out, because this release has no server.
 """
 
@@ -13,7 +13,7 @@ import pytest
 from anabranch import Run
 from anabranch.errors import CapabilityMissing
 
-_PAGE = Path(__file__).with_name("seed_examples.md").read_text(encoding="utf-8")
+_PAGE = Path(__file__).with_name("seed_examples.txt").read_text(encoding="utf-8")
 
 
 def example(name: str) -> str:

@@ -4,6 +4,8 @@ It is never run. A line with an error that must be one carries an ignore; where 
 reported as unnecessary, so what must be refused is tested like what must be accepted.
 """
 
+# mypy: disable-error-code="unused-awaitable"
+
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -85,6 +87,11 @@ def train(rate: float, data: dict[str, list[int]]) -> Model:
 
 
 @step
+def anything(value: int) -> Any:
+    return value
+
+
+@step
 async def fetch(url: str) -> bytes:
     return url.encode()
 
@@ -136,6 +143,19 @@ def a_call_gives_a_tuple_of_artifacts_for_several_outputs() -> None:
 
 def a_call_of_a_step_that_returns_nothing_gives_nothing() -> None:
     assert_type(nothing(1), None)
+
+
+def a_call_of_a_step_that_may_return_anything_gives_anything() -> None:
+    assert_type(anything(1), Any)
+    anything(1).load()
+    first, second = anything(1)
+    total([first, second])
+    anything.submit(1).load()
+
+
+def the_function_itself_can_be_called() -> None:
+    count.__wrapped__("text")
+    count.__wrapped__(3)  # type: ignore[arg-type]
 
 
 def async_steps_are_called_like_others() -> None:

@@ -121,13 +121,13 @@ def test_plain_values_import_nothing_that_they_do_not_need(python):
 
 @pytest.mark.parametrize("value", [12345, "hello world", None, list(range(10))], ids=repr)
 def test_a_small_value_takes_microseconds(codecs, value):
-    # 3 µs on an idle machine; the best of many short tries says so on a busy one too.
+    # 1 to 3 µs on an idle machine; a busy one may take some times that, even at its best.
     encoded = codecs.encode(value)
     source = MemorySource(b"".join(encoded.payload.chunks()))
     encoding = timeit.repeat(lambda: codecs.encode(value), number=100, repeat=50)
     decoding = timeit.repeat(lambda: codecs.decode("json", source), number=100, repeat=50)
-    assert min(encoding) / 100 < 9e-6
-    assert min(decoding) / 100 < 9e-6
+    assert min(encoding) / 100 < 15e-6
+    assert min(decoding) / 100 < 15e-6
 
 
 def test_equal_values_give_equal_bytes_under_any_hash_seed(python, tmp_path):

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,14 +91,18 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def tell(project: Path) -> Callable[..., Any]:
+def tell(project: Path) -> Iterator[Callable[..., Any]]:
     """Begin a story in the project's own journal."""
 
-    def told(*, begin: bool = True, **how: Any) -> Any:
-        story = _STORY.Story(project / ".anabranch" / "journal.db", **how)
-        return story.begin() if begin else story
+    stories: list[Any] = []
 
-    return told
+    def told(*, begin: bool = True, **how: Any) -> Any:
+        stories.append(_STORY.Story(project / ".anabranch" / "journal.db", **how))
+        return stories[-1].begin() if begin else stories[-1]
+
+    yield told
+    for story in stories:
+        story.journal.close()
 
 
 @pytest.fixture

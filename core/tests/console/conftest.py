@@ -2,7 +2,7 @@
 
 import importlib.util
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,18 @@ _SPEC.loader.exec_module(_STORY)
 
 
 @pytest.fixture
-def tell(tmp_path: Path) -> Callable[..., Any]:
+def tell(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Begin a story: `tell(observers=[...])`; `begin=False` leaves that to the test."""
 
-    def told(*, begin: bool = True, **how: Any) -> Any:
-        story = _STORY.Story(tmp_path / "journal.db", **how)
-        return story.begin() if begin else story
+    stories: list[Any] = []
 
-    return told
+    def told(*, begin: bool = True, **how: Any) -> Any:
+        stories.append(_STORY.Story(tmp_path / "journal.db", **how))
+        return stories[-1].begin() if begin else stories[-1]
+
+    yield told
+    for story in stories:
+        story.journal.close()
 
 
 @pytest.fixture(scope="session")

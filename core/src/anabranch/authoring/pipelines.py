@@ -29,6 +29,8 @@ class Pipeline(Generic[P, R]):
     `__wrapped__` is the function.
     """
 
+    __wrapped__: Callable[P, Any]
+
     def __init__(self, definition: PipelineDefinition) -> None:
         self._definition = definition
         functools.update_wrapper(self, definition.function)
@@ -150,7 +152,7 @@ class Pipeline(Generic[P, R]):
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         """By name, like a function."""
-        return self.__wrapped__.__qualname__  # type: ignore[attr-defined,no-any-return]
+        return self.__wrapped__.__qualname__
 
     @property
     def _parameters(self) -> Mapping[str, object]:

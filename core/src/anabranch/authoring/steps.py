@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, Generic, Literal, NoReturn, ParamSpec, TypeVar, overload
+from typing import Any, Generic, Literal, Never, NoReturn, ParamSpec, TypeVar, overload
 
 from anabranch.authoring.bodies import body, body_for
 from anabranch.authoring.callnames import After, split
@@ -28,6 +28,8 @@ class Step(Generic[P, R]):
     `__wrapped__` is that function.
     """
 
+    __wrapped__: Callable[P, Any]
+
     def __init__(self, definition: StepDefinition) -> None:
         self._definition = definition
         functools.update_wrapper(self, definition.function)
@@ -36,6 +38,8 @@ class Step(Generic[P, R]):
     def name(self) -> str:
         return self._definition.name
 
+    @overload
+    def __call__(self: "Step[P, Never]", *args: P.args, **kwargs: P.kwargs) -> Any: ...
     @overload
     def __call__(self: "Step[P, None]", *args: P.args, **kwargs: P.kwargs) -> None: ...
     @overload
@@ -143,7 +147,7 @@ class Step(Generic[P, R]):
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         """By name, like a function."""
-        return self.__wrapped__.__qualname__  # type: ignore[attr-defined,no-any-return]
+        return self.__wrapped__.__qualname__
 
     def __bool__(self) -> bool:
         return True

@@ -19,6 +19,7 @@ from anabranch.console.rows import Row, append_rows
 
 _BAR = 20
 _FAILED_ITEMS = 3
+_RECENT = 8  # endings that are shown where not all of them can be: a full screen is no calm one
 _FINAL = ("completed", "failed", "skipped", "cancelled")
 
 
@@ -118,7 +119,10 @@ def _within(entry: Entry, frame: Frame, depth: int, room: int) -> list[Row]:
 def _gone(branch: Branch, frame: Frame, depth: int, room: int) -> tuple[list[Block], str]:
     """What has ended, as far as there is room, and a phrase for the rest."""
     failed = branch.failed[: max(0, room)]
-    ended = list(islice(reversed(branch.ended), max(0, room - len(failed))))
+    most = max(0, room - len(failed))
+    if _ended(branch) > room:
+        most = min(most, _RECENT)
+    ended = list(islice(reversed(branch.ended), most))
     left = max(0, room - len(failed) - len(ended))
     blocks = list(_blocks([*failed, *ended], frame, depth, left))
     rest = {s: branch.tally.get(s, 0) for s in _FINAL}

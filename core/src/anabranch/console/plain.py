@@ -52,8 +52,8 @@ class PlainLines:
         try:
             line = self._line(event)
             if line:
-                with suppress(OSError, ValueError):  # where both are one file, in the order of events
-                    sys.stdout.flush()
+                with suppress(OSError, ValueError):
+                    sys.stdout.flush()  # where both are one file, they are in the order of events
                 self._stream.write(line + "\n")
                 self._stream.flush()
         except Exception:  # noqa: BLE001  (a display must not harm the run that it shows)

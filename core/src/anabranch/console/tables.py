@@ -45,7 +45,7 @@ def runs_table(summaries: Sequence[RunSummary], *, now: float, marks: Marks = MA
             (_cut(summary.pipeline, marks), "bold"),
             (summary.status.replace("_", " "), summary.status),
             _took(summary, now).rjust(9),
-            (moment(summary.created), "dim"),
+            (moment(summary.created)[:-3], "dim"),  # to the minute
         ]
         for summary in summaries
     ]

@@ -52,6 +52,10 @@ class Home(BodyHome, Protocol):
 
     def cancel_running(self, scope: Scope) -> None: ...
 
+    def let_go(self, scope: Scope) -> None:
+        """Ends the waiting of its calls for their next attempts."""
+        ...
+
 
 class Bodies:
     """Runs bodies for one run."""
@@ -148,6 +152,7 @@ class Bodies:
         scope.stopping = True
         if scope.definition.options.execution_mode == "FAIL_FAST":
             self._home.cancel_running(scope)
+        self._home.let_go(scope)
 
     def _hook(
         self,

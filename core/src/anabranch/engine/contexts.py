@@ -26,36 +26,52 @@ def show(step: StepRun) -> None:
         step.announced = True
         node = step.invocation
         step.note(AttemptStarted(at=step.started_at, invocation=node.id, attempt=node.attempt))
-    for event in printed_by(step):
-        step.note(event)
+    _hand_over(step)
+
+
+def take(step: StepRun, text: str) -> None:
+    """Takes text that the step has printed; when there is much of it, it goes to the journal."""
+    with step.lock:
+        step.lines.append(text)
+        step.size += len(text)
+    if step.size >= _LOG_CHUNK:
+        _hand_over(step)
 
 
 def printed_by(step: StepRun) -> list[Event]:
-    """The events for the text that has come since last time."""
+    """The events for all text that has come since last time."""
     if not step.size:
         return []
     with step.lock:
         text, step.lines, step.size = "".join(step.lines), [], 0
-    data = text.encode(errors="replace")
+    return _written(step, text)
+
+
+def _hand_over(step: StepRun) -> None:
+    """Whole lines go to the journal, in their order; a line that is still being written stays, unless it is long."""
+    if not step.size:
+        return
+    with step.lock:
+        text = "".join(step.lines)
+        end = max(text.rfind("\n"), text.rfind("\r")) + 1
+        if not end and len(text) >= _LOG_CHUNK:
+            end = len(text)
+        step.lines, step.size = [text[end:]], len(text) - end
+        for event in _written(step, text[:end]):
+            step.note(event)
+
+
+def _written(step: StepRun, text: str) -> list[Event]:
+    """One event for every 32 Ki characters, so that none is cut in two."""
     return [
         LogWritten(
             at=time.time(),
             invocation=step.invocation.id,
             attempt=step.invocation.attempt,
-            data=data[start : start + _LOG_CHUNK],
+            data=text[start : start + _LOG_CHUNK].encode(errors="replace"),
         )
-        for start in range(0, len(data), _LOG_CHUNK)
+        for start in range(0, len(text), _LOG_CHUNK)
     ]
-
-
-def take(step: StepRun, text: str) -> None:
-    """Takes text that the step has printed; a chunk that is full goes to the journal."""
-    with step.lock:
-        step.lines.append(text)
-        step.size += len(text)
-    if step.size >= _LOG_CHUNK:
-        for event in printed_by(step):
-            step.note(event)
 
 
 class Logger:

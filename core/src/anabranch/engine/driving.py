@@ -26,8 +26,9 @@ from anabranch.engine.intake import Intake
 from anabranch.engine.nodes import Collection, Input, Invocation, MapNode, Node
 from anabranch.engine.recording import Recorder
 from anabranch.engine.replaying import Replay
+from anabranch.engine.resting import Resting
 from anabranch.engine.reusing import Reuse
-from anabranch.engine.scheduling import Scheduler, is_stopping
+from anabranch.engine.scheduling import Scheduler, dropped, is_stopping
 from anabranch.engine.scopes import Scope, gates_of
 from anabranch.engine.shapes import rebuilt
 from anabranch.engine.values import Values
@@ -101,6 +102,7 @@ class Driver:
         )
         self._pool = WorkerPool(self._guarded(self._executor.run), THREADS)
         self._clock = Clock(self._tick, lambda: self._pool.waits)
+        self._resting = Resting(self._clock.call_at)
         self._async: engine.AsyncSteps | None = None
         self._async_lock = threading.Lock()
         self._admitted: set[int] = set()
@@ -230,11 +232,13 @@ class Driver:
             return any(asked)
         if not isinstance(node, Invocation):
             return False
-        if self._scheduler.withdraw(node) or self._pool.remove(node):
+        unclaimed = self._scheduler.withdraw(node)
+        if unclaimed or self._pool.remove(node) or self._resting.let_go(node):
             self._reuse.cancelled(node)
         elif node.inside is not None:
             node.inside.stopping = True
             self.cancel_running(node.inside)
+            self.let_go(node.inside)
         elif self._async is not None and node.definition.is_async and node.status == "running":
             self._async.cancel(node)
         return True
@@ -247,14 +251,18 @@ class Driver:
         return rebuilt(node.shape, own, node.outputs, self._located)
 
     def check(self) -> None:
-        if self._recorder.failure is not None:
-            raise self._recorder.failure
+        self._recorder.check()
         if self._crash is not None:
             raise self._crash
 
     def cancel_running(self, scope: Scope) -> None:
         for node in self._scheduler.running_in(scope):
             self.cancel(node)
+
+    def let_go(self, scope: Scope) -> None:
+        """No call of a scope that stops waits for its next attempt: a resume makes it."""
+        for node in self._resting.let_go_within(scope):
+            self._scheduler.settle(node, dropped(node.name))
 
     # --- what the scheduler calls ------------------------------------------------------------------------------
 
@@ -266,7 +274,8 @@ class Driver:
         wait = node.not_before - time.time()
         if wait > 0:
             node.not_before = 0.0
-            self._clock.call_at(time.monotonic() + wait, lambda: self._dispatch(node, front))
+            if not self._resting.add(node, wait, lambda: self._dispatch(node, front)):
+                self._not_again(node)
             return
         definition = node.definition
         if isinstance(definition, PipelineDefinition):
@@ -282,7 +291,16 @@ class Driver:
     def _again(self, node: Invocation, wait: float) -> None:
         node.attempt += 1
         node.not_before = time.time() + wait
-        self._dispatch(node, front=False)
+        if is_stopping(node.scope):
+            self._not_again(node)
+        else:
+            self._dispatch(node, front=False)
+
+    def _not_again(self, node: Invocation) -> None:
+        if node.cancelling:
+            self._reuse.cancelled(node)
+        else:
+            self._scheduler.settle(node, dropped(node.name))
 
     def _expand(self, node: MapNode) -> None:
         items = self._calls.items_of(node)

@@ -20,7 +20,8 @@ from anabranch.engine.fingerprints import Fingerprinter
 from anabranch.engine.identity import content
 from anabranch.engine.nodes import Invocation
 from anabranch.engine.recording import Recorder
-from anabranch.engine.scheduling import Outcome
+from anabranch.engine.resting import rested
+from anabranch.engine.scheduling import Outcome, dropped, fails_fast
 from anabranch.engine.values import Values
 from anabranch.errors import Cancelled, OutputMismatch, RunStopping, StepTimeout
 from anabranch.journal.events import (
@@ -80,15 +81,16 @@ class Executor:
 
     def run_here(self, node: Invocation) -> None:
         """In the body's own thread: all attempts, one after another, each recorded when this returns."""
-        while True:
+        while rested(node, self._recorder.check):
             ending = self._attempt(node)
             number = self._recorder.commit(*ending.events)
             if ending.retry_seconds is None:
                 self._tell(node, ending.outcome.error)
                 self._settle(node, _numbered(ending.outcome, number))
                 return
-            time.sleep(ending.retry_seconds)
             node.attempt += 1
+            node.not_before = time.time() + ending.retry_seconds
+        self._settle(node, dropped(node.name))
 
     async def run_async(self, node: Invocation) -> None:
         """In the event loop of async steps."""
@@ -151,6 +153,8 @@ class Executor:
 
     def _kept(self, step: StepRun, value: object, started: float) -> Ending:
         node = step.invocation
+        if node.cancelling and fails_fast(node.scope):
+            raise RunStopping
         outputs, data = self._written(node, value)
         code = self._fingerprints.of(node.definition.function)
         events = printed_by(step)

@@ -84,6 +84,11 @@ class Recorder:
             finally:
                 self._writing.release()
 
+    def check(self) -> None:
+        """Raises what made a write fail."""
+        if self.failure is not None:
+            raise self.failure
+
     def renew(self) -> None:
         """Keeps the lease. A lost one is the end of this writer."""
         with self._writing:

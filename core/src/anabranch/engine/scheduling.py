@@ -288,7 +288,7 @@ class Scheduler:
         """The calls of a body and its children that are running."""
         with self._lock:
             found = [node for node in self.nodes.values() if node.status == "running"]
-        return [node for node in found if _is_within(node.scope, scope)]
+        return [node for node in found if is_within(node.scope, scope)]
 
     def _grow(self, scope: Scope) -> None:
         here: Scope | None = scope
@@ -305,7 +305,8 @@ class Scheduler:
             here = here.parent
 
 
-def _is_within(scope: Scope | None, outer: Scope) -> bool:
+def is_within(scope: Scope | None, outer: Scope) -> bool:
+    """Whether a scope is another one, or that of a child run somewhere inside it."""
     while scope is not None and scope is not outer:
         scope = scope.parent
     return scope is outer
@@ -318,6 +319,15 @@ def is_stopping(scope: Scope) -> bool:
         if here.stopping:
             return True
         here = here.parent
+    return False
+
+
+def fails_fast(scope: Scope | None) -> bool:
+    """Whether a failure has ended this scope, or one around it, at once: what still comes is dropped."""
+    while scope is not None:
+        if scope.stopping and scope.definition.options.execution_mode == "FAIL_FAST":
+            return True
+        scope = scope.parent
     return False
 
 

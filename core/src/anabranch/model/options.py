@@ -49,7 +49,11 @@ class Retry:
 
     def wait_seconds(self, attempt: int, chance: float) -> float:
         """Seconds to wait after attempt `attempt`; `chance` in [0, 1) decides the jitter."""
-        wait = min(self.delay * self.backoff ** (attempt - 1), self.max_delay)
+        try:
+            grown = self.delay * self.backoff ** (attempt - 1)
+        except OverflowError:
+            grown = self.max_delay if self.delay else 0.0
+        wait = min(grown, self.max_delay)
         return max(0.0, wait * (1 + self.jitter * (2 * chance - 1)))
 
 

@@ -1,0 +1,65 @@
+"""Calls between two attempts. They hold no thread while they wait, and can be let go at any moment.
+
+A call that is cancelled must not wait for an attempt that will never be made, and a run that stops must not wait for
+one that may be an hour away: what is let go has no outcome, and a resume makes its next attempt when it is due.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+from anabranch.engine.nodes import Invocation
+from anabranch.engine.scheduling import is_stopping, is_within
+from anabranch.engine.scopes import Scope
+
+_LOOK_SECONDS = 0.1
+
+
+def rested(node: Invocation, check: Callable[[], None]) -> bool:
+    """Waits in this thread until the call's attempt is due; False if it is not to be made any more.
+
+    `check` raises what has befallen the run.
+    """
+    while (left := node.not_before - time.time()) > 0:
+        check()
+        if node.cancelling or is_stopping(node.scope):
+            return False
+        time.sleep(min(left, _LOOK_SECONDS))
+    return True
+
+
+class Resting:
+    """`call_at(moment, action)` is the clock's; moments are on `time.monotonic`'s scale."""
+
+    def __init__(self, call_at: Callable[[float, Callable[[], None]], None]) -> None:
+        self._call_at = call_at
+        self._lock = threading.Lock()
+        self._nodes: set[Invocation] = set()
+
+    def add(self, node: Invocation, seconds: float, wake: Callable[[], None]) -> bool:
+        """Has `wake` called after `seconds`, unless it is let go before. False if it is to be let go already."""
+        with self._lock:
+            if node.cancelling or is_stopping(node.scope):
+                return False
+            self._nodes.add(node)
+
+        def due() -> None:
+            if self.let_go(node):
+                wake()
+
+        self._call_at(time.monotonic() + seconds, due)
+        return True
+
+    def let_go(self, node: Invocation) -> bool:
+        """Whether it was resting; then it is not woken any more."""
+        with self._lock:
+            was_here = node in self._nodes
+            self._nodes.discard(node)
+            return was_here
+
+    def let_go_within(self, scope: Scope) -> list[Invocation]:
+        """All that rest in a body and its children."""
+        with self._lock:
+            found = [node for node in self._nodes if is_within(node.scope, scope)]
+            self._nodes.difference_update(found)
+            return found
