@@ -246,7 +246,7 @@ def test_a_failure_among_futures_that_nobody_looks_at_stops_a_body_that_has_ende
 def test_a_handled_failure_stops_nothing_in_any_mode(lab) -> None:
     @pipeline(execution_mode="FAIL_FAST")
     def flow() -> Any:
-        try:
+        try:  # noqa: SIM105
             breaking()
         except ValueError:
             pass

@@ -310,7 +310,7 @@ def resumed_failure(lab, notes, fail) -> BaseException:
     def flow() -> object:
         try:
             failing()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             keep(error)
         return later()
 
@@ -470,7 +470,9 @@ def test_what_depends_on_a_failure_is_skipped_and_names_the_one_that_is_to_blame
 
     assert run.status in ("failed", "completed_with_failures")
     assert set(skipped.values()) == {root.invocation}
-    assert {known.display for known in state.invocations.values() if known.status == "completed"} == {
+    assert {
+        known.display for known in state.invocations.values() if known.status == "completed"
+    } == {
         "good_6",
         "good_3[1]",
         "good_4[1]",

@@ -153,7 +153,7 @@ def test_a_hook_on_failure_that_fails_leaves_the_failure_as_it_was(lab) -> None:
 def test_a_hook_may_take_the_exception_or_nothing_or_have_defaults(lab, notes) -> None:
     @step(
         on_start=lambda: notes.add("nothing"),
-        on_success=lambda error: notes.add(error),
+        on_success=lambda error: notes.add(error),  # noqa: PLW0108
         on_end=lambda error=3: notes.add(error),
     )
     def work() -> int:

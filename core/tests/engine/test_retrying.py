@@ -123,7 +123,9 @@ def test_only_the_failures_that_were_named_are_tried_again(
     assert notes.take() == list(range(1, attempts + 1))
 
 
-def test_a_pipelines_retry_is_for_the_steps_that_say_nothing_of_their_own(flaky, lab, notes) -> None:
+def test_a_pipelines_retry_is_for_the_steps_that_say_nothing_of_their_own(
+    flaky, lab, notes
+) -> None:
     inside = flaky(99)
 
     @step
@@ -203,9 +205,7 @@ def test_a_call_that_waits_for_its_next_attempt_can_be_cancelled(way, flaky, lab
 
 
 @pytest.mark.parametrize("way", ["submit", "map", "async"])
-def test_a_run_that_stops_does_not_wait_for_the_attempts_that_would_come(
-    way, flaky, lab
-) -> None:
+def test_a_run_that_stops_does_not_wait_for_the_attempts_that_would_come(way, flaky, lab) -> None:
     """They would come in an hour; a resume finds out that they are due."""
     inner = called(way, flaky(9), retry=Retry(max_attempts=2, delay=3600))
 
@@ -262,9 +262,7 @@ def test_after_a_resume_an_attempt_still_comes_after_its_delay(way, flaky, lab, 
 def test_the_wait_is_never_negative_and_never_longer_than_the_longest_with_its_jitter(
     delay: float, backoff: float, max_delay: float, jitter: float, attempt: int, chance: float
 ) -> None:
-    retry = Retry(
-        max_attempts=31, delay=delay, backoff=backoff, max_delay=max_delay, jitter=jitter
-    )
+    retry = Retry(max_attempts=31, delay=delay, backoff=backoff, max_delay=max_delay, jitter=jitter)
 
     wait = retry.wait_seconds(attempt, chance)
 

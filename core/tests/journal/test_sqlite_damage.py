@@ -78,7 +78,7 @@ def damaged(tmp_path: Path) -> Iterator[Callable[..., Path]]:
         target.write_bytes(change(content) or content)
         return copy
 
-    yield make
+    yield make  # noqa: PT022
 
 
 def look(path: Path) -> Seen:

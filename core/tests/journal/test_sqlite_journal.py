@@ -407,7 +407,7 @@ def test_a_full_disk_is_told_with_what_to_do_and_nothing_recorded_is_lost(
     pages = journal._connection.execute("PRAGMA page_count").fetchone()[0]
     journal._connection.execute(f"PRAGMA max_page_count = {pages + 1}")
 
-    with pytest.raises(JournalError, match="full") as caught:
+    with pytest.raises(JournalError, match="full") as caught:  # noqa: PT012
         for number in range(1000):
             writer.append([call(f"{number:04}" * 100)])
     three_lines(caught.value)
@@ -491,7 +491,7 @@ def test_a_database_that_is_not_a_journal_is_refused_and_left_as_it_is(
 def _everything_that_opens(journal: SqliteJournal, created) -> list[Callable[[], object]]:
     return [
         lambda: journal.find("latest"),
-        lambda: journal.runs(),
+        lambda: journal.runs(),  # noqa: PLW0108
         lambda: list(journal.read(created().run)),
         lambda: journal.acquire(created().run, "me", LONG),
         lambda: journal.create(created("new"), "me", LONG),

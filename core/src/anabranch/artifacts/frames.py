@@ -125,7 +125,7 @@ def _to_table(frame: Any, name: object) -> Any:
 
 
 def _to_frame(table: Any) -> Any:
-    frame = table.to_pandas()
+    frame = table.to_pandas(use_threads=table.nbytes > parquet.SMALL)
     freq = _ours(table)["freq"]
     if freq is not None and isinstance(frame.index, pd.DatetimeIndex | pd.TimedeltaIndex):
         frame.index.freq = freq

@@ -12,9 +12,10 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from anabranch.artifacts.interface import Buffers, Declined, Payload, Source
+from anabranch.artifacts.interface import Buffers, Declined, MemorySource, Payload, Source
 from anabranch.artifacts.streams import SourceFile
 
+SMALL = 2**20
 _FEWEST_ROWS = 1024
 _MOST_GROUPS = 256
 _MOST_CHUNKS = 8192  # columns times groups
@@ -47,7 +48,7 @@ class Groups(Generic[Read]):
         number = index // size
         if last and is_known and last[2] == number:
             return Row(last[3], index % size)
-        group = self._convert(opened(source, about).read_row_group(number))
+        group = self._convert(opened(source, about).read_row_group(number, use_threads=False))
         self._last = source, about, number, group
         return Row(group, index % size)
 
@@ -65,12 +66,14 @@ def written(table: Any) -> Payload:
 
 
 def read(source: Source) -> Any:
-    """The whole table."""
-    return opened(source).read()
+    """The whole table. Small ones without Arrow's threads, which can abort a process as it ends."""
+    return opened(source).read(use_threads=source.size > SMALL)
 
 
 def opened(source: Source, metadata: Any = None) -> Any:
     """A `ParquetFile`; with its metadata, if known already, the footer is not read again."""
+    if isinstance(source, MemorySource):
+        return pq.ParquetFile(pa.BufferReader(source.data), metadata=metadata)
     path = source.path()
     return pq.ParquetFile(SourceFile(source) if path is None else path, metadata=metadata)
 

@@ -87,6 +87,7 @@ def launch(
         arguments=outputs,
         data=data,
     )
+    observers = [*observers, *stack.observers(run)]
     writer = stack.journal.create(created, this_holder(), stack.lease_seconds)
     for observer in observers:
         observer(1, created)
@@ -118,8 +119,8 @@ def relaunch(
     for observer in observers:
         if isinstance(observer, Remembers):
             observer.remember(state)
-    replay = Replay(state)
-    return _drive(pipeline, arguments, stack, values, writer, replay, created, observers)
+    watching = [*observers, *stack.observers(run)]
+    return _drive(pipeline, arguments, stack, values, writer, Replay(state), created, watching)
 
 
 def _drive(  # noqa: PLR0913  (the two ways to begin have this in common)
