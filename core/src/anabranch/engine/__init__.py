@@ -11,6 +11,7 @@ from anabranch._lazy import lazy
 if TYPE_CHECKING:
     from anabranch.engine.awaiting import AsyncSteps as AsyncSteps
     from anabranch.engine.awaiting import in_thread as in_thread
+    from anabranch.engine.awaiting import is_leaving as is_leaving
     from anabranch.engine.awaiting import run_body as run_body
     from anabranch.engine.awaiting import until_done as until_done
     from anabranch.engine.awaiting import within as within
@@ -21,6 +22,7 @@ __getattr__ = lazy(
         "AsyncSteps": "anabranch.engine.awaiting",
         "until_done": "anabranch.engine.awaiting",
         "in_thread": "anabranch.engine.awaiting",
+        "is_leaving": "anabranch.engine.awaiting",
         "run_body": "anabranch.engine.awaiting",
         "within": "anabranch.engine.awaiting",
     },

@@ -11,7 +11,8 @@ from typing import Any
 
 from anabranch.engine.nodes import Invocation, Node
 
-Outcome = Callable[[BaseException | None, object], None]
+_LEAVING = "the driver leaves"
+_PATIENCE_SECONDS = 1.0
 
 
 class AsyncSteps:
@@ -20,6 +21,7 @@ class AsyncSteps:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._tasks: dict[Invocation, asyncio.Task[None]] = {}
+        self._alive: set[asyncio.Task[None]] = set()
         self._waiting: list[tuple[Invocation, Coroutine[Any, Any, None]]] = []
         self._lock = threading.Lock()
         self._thread = threading.Thread(
@@ -39,23 +41,47 @@ class AsyncSteps:
         self._loop.call_soon_threadsafe(self._cancel, invocation)
 
     def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-        self._loop.close()
+        """What still runs is cancelled, and may take a second to clean up; what blocks the loop is left to itself."""
+        self._loop.call_soon_threadsafe(lambda: self._loop.create_task(self._leave()))
+        self._thread.join(2 * _PATIENCE_SECONDS)
+        if not self._thread.is_alive():
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
 
     def _start_waiting(self) -> None:
         with self._lock:
             waiting, self._waiting = self._waiting, []
         for invocation, work in waiting:
-            task = self._loop.create_task(work)
-            self._tasks[invocation] = task
-            task.add_done_callback(lambda _, key=invocation: self._tasks.pop(key, None))  # type: ignore[misc]
+            task = self._loop.create_task(self._run(invocation, work))
+            self._alive.add(task)
+            task.add_done_callback(self._alive.discard)
+
+    async def _run(self, invocation: Invocation, work: Coroutine[Any, Any, None]) -> None:
+        """A task that is cancelled before it begins would never tell its end: it can be found once it has begun."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks[invocation] = task
+        try:
+            await work
+        finally:
+            del self._tasks[invocation]
 
     def _cancel(self, invocation: Invocation) -> None:
         task = self._tasks.get(invocation)
         if task is not None:
             task.cancel()
+
+    async def _leave(self) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        for _, work in waiting:
+            work.close()
+        alive = [task for task in self._alive if not task.done()]
+        for task in alive:
+            task.cancel(_LEAVING)
+        if alive:
+            await asyncio.wait(alive, timeout=_PATIENCE_SECONDS)
+        self._loop.stop()
 
 
 def until_done(
@@ -86,7 +112,9 @@ async def within(seconds: float | None, work: Coroutine[Any, Any, object]) -> ob
         return await work
 
 
-CancelledError = asyncio.CancelledError
+def is_leaving(error: BaseException) -> bool:
+    """Whether a step was cancelled because its driver leaves: then it has no outcome, and a resume runs it again."""
+    return isinstance(error, asyncio.CancelledError) and error.args == (_LEAVING,)
 
 
 async def in_thread(function: Callable[..., Any], *args: object) -> Any:

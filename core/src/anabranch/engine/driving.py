@@ -228,6 +228,9 @@ class Driver:
         if node.done:
             return False
         if isinstance(node, MapNode):
+            if self._scheduler.withdraw_map(node):
+                return True
+            self.wait(node.expansion, None)
             asked = [self.cancel(item) for item in node.items or ()]
             return any(asked)
         if not isinstance(node, Invocation):

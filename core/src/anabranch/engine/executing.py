@@ -102,7 +102,9 @@ class Executor:
             work = node.definition.signature.call(node.definition.function, self._arguments(node))
             value = await engine.within(timeout, work)
             ending = self._kept(step, value, started)
-        except BaseException as error:  # noqa: BLE001  (whatever a step raises is its failure)
+        except BaseException as error:
+            if engine.is_leaving(error):
+                raise
             ending = self._failed(step, _translated(node, error, started), started)
         finally:
             self._ended(step, token)

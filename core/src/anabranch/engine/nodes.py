@@ -182,6 +182,7 @@ class MapNode(Node):
         "definition",
         "expansion",
         "gate",
+        "is_claimed",
         "items",
         "naming",
         "ordinal",
@@ -208,6 +209,7 @@ class MapNode(Node):
         self.items: Sequence[Invocation] | None = None
         self.expansion = Node(InvocationId(f"{id}*"), scope, label)
         self.unfinished = 0
+        self.is_claimed = False
         self.gate: Gate[Invocation] | None = None
         self.naming: Naming = "map"
         self.ordinal = 0

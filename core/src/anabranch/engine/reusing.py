@@ -10,7 +10,7 @@ from anabranch.engine.identity import content
 from anabranch.engine.nodes import Invocation, Node
 from anabranch.engine.recording import Recorder
 from anabranch.engine.replaying import Replay
-from anabranch.engine.scheduling import Outcome, dropped, upstream_failed
+from anabranch.engine.scheduling import Outcome, upstream_failed, withdrawn
 from anabranch.engine.values import Values
 from anabranch.errors import AnabranchError, JournalCorrupt
 from anabranch.journal.events import Event, OutcomeDiscarded, OutcomeRecorded, OutcomeReused
@@ -93,7 +93,7 @@ class Reuse:
         """It was cancelled before it started; that is its outcome."""
         event = OutcomeRecorded(at=time.time(), invocation=node.id, attempt=0, status="cancelled")
         events: list[Event] = [event] if node.map is None else [created(node, time.time()), event]
-        self._recorder.record(events, lambda _: self._settle(node, dropped(node.name)))
+        self._recorder.record(events, lambda _: self._settle(node, withdrawn(node.name)))
 
     def outputs(self, id: InvocationId) -> tuple[tuple[Output, ...], int]:
         """What an earlier life recorded for an invocation, and the event that holds it."""

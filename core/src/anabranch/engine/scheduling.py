@@ -127,6 +127,8 @@ class Scheduler:
     def _release_map(self, node: MapNode) -> None:
         if node.items is not None:
             self._finish_map(node)
+        elif not self._claim_map(node):
+            return
         elif node.cause is not None:
             error = upstream_failed(node.label, node.cause)
             self._abandon_map(node, Outcome(status="skipped", error=error))
@@ -137,6 +139,18 @@ class Scheduler:
                 self._expand(node)
             except AnabranchError as error:
                 self._abandon_map(node, Outcome(status="failed", error=error))
+
+    def _claim_map(self, node: MapNode) -> bool:
+        with self._lock:
+            claimed, node.is_claimed = node.is_claimed, True
+            return not claimed
+
+    def withdraw_map(self, node: MapNode) -> bool:
+        """Ends a map that has no items yet, and never will have any. False if it has some, or is about to."""
+        if not self._claim_map(node):
+            return False
+        self._abandon_map(node, withdrawn(node.label))
+        return True
 
     def _finish_map(self, node: MapNode) -> None:
         failed = node.first_failure()
@@ -338,6 +352,14 @@ def dropped(name: str) -> Outcome:
         error=Cancelled(
             "the call was not started, since its run is stopping", name, "resume the run"
         ),
+    )
+
+
+def withdrawn(name: str) -> Outcome:
+    """For a call that was cancelled while it waited."""
+    return Outcome(
+        status="cancelled",
+        error=Cancelled("the call was cancelled while it waited", name, "submit it again"),
     )
 
 
