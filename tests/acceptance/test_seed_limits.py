@@ -246,6 +246,47 @@ def test_a_template_reaches_the_steps_of_child_pipelines_too(project: Any) -> No
     assert outer.with_options(config_path=path)().load() == [3, 3, 3]
 
 
+def test_a_call_comes_before_the_code_the_template_and_the_decorator(project: Any) -> None:
+    @step(parameters={"a": "decorator", "b": "decorator", "c": "decorator", "d": "decorator"})
+    def shown(a: str, b: str, c: str, d: str, e: str = "default") -> str:
+        return f"{a} {b} {c} {d} {e}"
+
+    @pipeline
+    def flow() -> Any:
+        configured = shown.with_options(parameters={"a": "code", "b": "code"})
+        return configured(a="call"), configured.submit(a="call"), configured.map(a=["call"])
+
+    path = project.write(
+        "steps: {shown: {parameters: {a: template, b: template, c: template}}}", "config.yaml"
+    )
+    expected = "call code template decorator default"
+    assert flow.with_options(config_path=path)().load() == (expected, expected, [expected])
+
+
+def test_a_template_gives_options_and_parameters_to_the_pipeline_too(project: Any) -> None:
+    tries: list[int] = []
+
+    @step
+    def flaky() -> None:
+        tries.append(1)
+        raise Broken("again")
+
+    @pipeline
+    def flow(size: int, name: str = "x") -> str:
+        try:
+            flaky()
+        except Broken:
+            return f"{name}{size}"
+        return ""
+
+    path = project.write(
+        "parameters: {size: 3}\nenable_step_logs: false\nsteps:\n  flaky: {retry: {max_attempts: 4}}\n",
+        "config.yaml",
+    )
+    assert flow.with_options(config_path=path)(name="y").load() == "y3"
+    assert len(tries) == 4
+
+
 def test_a_child_that_runs_when_its_parent_fails_starts_nothing_new() -> None:
     started, failed = threading.Event(), threading.Event()
 

@@ -10,6 +10,7 @@ says what stopped it.
 
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
@@ -472,6 +473,23 @@ def test_a_mistake_in_a_call_can_be_handled_and_the_run_goes_on(
 
     run = flow()
     assert (run.load(), RAN) == (1, ["one"])
+
+
+def test_what_cannot_be_done_is_refused_however_often_it_is_asked_for() -> None:
+    """L7. Options that are made in a loop are judged each time, also where those before them are forgotten."""
+
+    @pipeline
+    def flow() -> int:
+        ran = 0
+        for _ in range(50):
+            with suppress(CycleError):
+                number.with_options(tags=["a"])(cyclic_list())
+            with suppress(CapabilityMissing):
+                one.with_options(runtime="isolated")()
+                ran += 1
+        return ran
+
+    assert (flow().load(), RAN) == (0, [])
 
 
 def test_the_same_id_for_two_calls_of_a_step_is_refused_at_the_second() -> None:

@@ -160,10 +160,9 @@ class Step(Generic[P, R]):
         verb = "product" if options.product else "map"
         driver, scope = body_for(f"{self.name}.{verb}()")
         call, given = split(self.name, self._definition.signature.names, kwargs)
-        bound = self._definition.signature.bind(args, given)
-        defaults = self._defaults(scope)
-        shared = {k: Unmapped(v) for k, v in defaults.items() if k not in bound}
-        return driver.map(scope, self._definition, {**bound, **shared}, call, options)
+        defaults = {name: Unmapped(value) for name, value in self._defaults(scope).items()}
+        bound = self._definition.signature.bind(args, given, defaults)
+        return driver.map(scope, self._definition, bound, call, options)
 
     def _bound(
         self, scope: Scope, args: Sequence[Any], kwargs: Mapping[str, Any]
@@ -179,9 +178,7 @@ class Step(Generic[P, R]):
         return bound
 
     def _defaults(self, scope: Scope) -> Mapping[str, object]:
-        own = self._definition.options.parameters
-        template = scope.template(self.name).get("parameters")
-        return {**template, **own} if isinstance(template, Mapping) else own
+        return self._definition.under(scope.template(self.name)).options.parameters
 
     def _map_options(
         self, product: bool, max_concurrency: object, chunk_size: object, on_error: object

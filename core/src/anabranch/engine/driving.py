@@ -105,7 +105,7 @@ class Driver:
         self._resting = Resting(self._clock.call_at)
         self._async: engine.AsyncSteps | None = None
         self._async_lock = threading.Lock()
-        self._admitted: set[int] = set()
+        self._admitted: dict[int, Definition] = {}
         self._renewed = time.monotonic()
         self._crash: BaseException | None = None
 
@@ -353,7 +353,7 @@ class Driver:
         if id(definition) not in self._admitted:
             admit(definition, self._given.lacks, self._given.stack)
             if not (isinstance(definition, StepDefinition) and scope.template(definition.name)):
-                self._admitted.add(id(definition))
+                self._admitted[id(definition)] = definition
         return definition
 
     def _runs_here(self, node: Invocation) -> bool:

@@ -89,8 +89,6 @@ def launch(
     )
     observers = [*observers, *stack.observers(run)]
     writer = stack.journal.create(created, this_holder(), stack.lease_seconds)
-    for observer in observers:
-        observer(1, created)
     return _drive(pipeline, arguments, stack, values, writer, Replay(), created, observers)
 
 
@@ -150,6 +148,8 @@ def _drive(  # noqa: PLR0913  (the two ways to begin have this in common)
         ),
         pipeline,
     )
+    if replay.state.events == 0:
+        recorder.show(1, [created])
     recorder.note(*_first_events(replay))
     TEES.open()
     try:

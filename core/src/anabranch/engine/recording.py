@@ -6,6 +6,7 @@ step pays for one commit and no change of threads, and a thousand that end at on
 (rather than committed) waits for the next commit or for the clock's next tick. Nothing is told before it is durable.
 """
 
+import sys
 import threading
 from collections.abc import Callable, Sequence
 
@@ -84,6 +85,20 @@ class Recorder:
             finally:
                 self._writing.release()
 
+    def show(self, first: int, events: Sequence[Event]) -> None:
+        """Tells the observers of durable events, the first of which has number `first`.
+
+        Whoever only watches may not disturb the run: one that raises is told no more.
+        """
+        for observer in self._observers:
+            try:
+                for place, event in enumerate(events):
+                    observer(first + place, event)
+            except Exception as error:  # noqa: BLE001  (a stranger's code)
+                self._observers = tuple(each for each in self._observers if each is not observer)
+                what = f"{type(error).__name__}: {error}"
+                sys.stderr.write(f"an observer of the run is told no more; {what}\n")
+
     def check(self) -> None:
         """Raises what made a write fail."""
         if self.failure is not None:
@@ -117,9 +132,7 @@ class Recorder:
         except JournalError as error:
             self._fail(error)
             return
-        for observer in self._observers:
-            for place, event in enumerate(events):
-                observer(first + place, event)
+        self.show(first, events)
         for place, tell in told:
             tell(first + place)
 
