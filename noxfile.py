@@ -33,7 +33,7 @@ def tests(session: nox.Session) -> None:
     """Run the tests; slow ones only in CI, or when you ask for them with `-- -m slow`."""
     install(session, "test")
     chosen = session.posargs if IN_CI or session.posargs else ["-m", "not slow"]
-    session.run("pytest", "--timeout=300", *chosen)
+    session.run("pytest", "--timeout=300", "--ignore=tests/typing", *chosen)
 
 
 @nox.session
@@ -58,6 +58,7 @@ def types(session: nox.Session) -> None:
     install(session, "test", "lint")
     session.run("mypy", *(str(path / "src") for path in OURS))
     session.run("pyright")
+    session.run("pytest", "--timeout=300", "tests/typing")  # needs both checkers
 
 
 @nox.session
