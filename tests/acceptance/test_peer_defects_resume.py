@@ -256,6 +256,106 @@ def test_a_resume_says_what_it_used_again(edits: Edits, project: Any) -> None:
     assert known == {"work": 2, "work_2": 2, "last": 0}
 
 
+# --- children, maps and bodies of every kind ------------------------------------------------------------------
+
+CHILD = HEAD.replace(
+    "@pipeline\ndef flow",
+    """@pipeline
+def child(name):
+    print("body of " + name)
+    return other(work(name))
+
+@step
+def breaks(name: str) -> str:
+    print("breaks " + name)
+    if name == "b":
+        raise ValueError(name)
+    return name
+
+@pipeline
+def flow""",
+)
+
+
+def test_a_child_that_is_finished_answers_without_its_body_being_run(
+    edits: Edits, capfd: pytest.CaptureFixture[str]
+) -> None:
+    body = 'return last([child("a"), child.submit("b")])'
+    assert sorted(edits.first(body, CHILD)) == ["a", "b", "other a", "other b"]
+    assert capfd.readouterr().out.count("body of") == 2
+
+    assert edits.then(body, CHILD) == (["A", "B"], [])
+    assert "body of" not in capfd.readouterr().out
+
+
+def test_a_child_whose_body_was_edited_is_run_again_over_its_finished_steps(edits: Edits) -> None:
+    """L3."""
+    body = 'return last([child("a"), child("b")])'
+    edits.first(body, CHILD)
+
+    changed = CHILD.replace("return other(work(name))", "return other(work(name, factor=2))")
+    result, again = edits.then(body, changed)
+    assert (result, again) == (["AA", "BB"], ["a", "other aa", "b", "other bb"])
+
+
+def test_a_failed_child_is_taken_up_at_the_step_that_failed(edits: Edits) -> None:
+    inside = HEAD.replace(
+        "@pipeline\ndef flow",
+        "@pipeline\ndef child():\n    return last(other(work('a')))\n\n@pipeline\ndef flow",
+    )
+    assert edits.first("return child()", inside) == ["a", "other a"]
+
+    assert edits.then("return child()", inside) == ("A", [])
+
+
+def test_failures_that_a_map_has_collected_are_history_to_a_resume(edits: Edits) -> None:
+    body = (
+        'made = breaks.map(["a", "b", "c"], on_error="collect")\n'
+        "return last([sorted(made.failures), joined(made)])"
+    )
+    assert sorted(edits.first(body, CHILD)) == ["breaks a", "breaks b", "breaks c"]
+
+    assert edits.then(body, CHILD) == ([[1], "a-c"], [])
+
+
+def test_failures_that_a_loop_has_handled_are_history_to_a_resume(edits: Edits) -> None:
+    body = """found = []
+for future in as_completed(breaks.map(["a", "b", "c"])):
+    try:
+        found.append(future.load())
+    except ValueError as error:
+        found.append("not " + str(error))
+return last(sorted(found))"""
+    head = CHILD.replace("import pipeline", "import as_completed, pipeline")
+    edits.first(body, head)
+
+    assert edits.then(body, head) == (["a", "c", "not b"], [])
+
+
+def test_an_async_body_is_resumed_like_any_other(edits: Edits) -> None:
+    head = HEAD.replace("def flow", "async def flow")
+    body = 'a = await work.submit("a")\nreturn last([a, await work.map(["b", "c"])])'
+    assert sorted(edits.first(body, head)) == ["a", "b", "c"]
+
+    assert edits.then(body, head) == (["a", ["b", "c"]], [])
+
+
+def test_arguments_of_the_run_are_those_that_it_was_started_with(project: Any) -> None:
+    """Defaults that have been edited since do not matter: what the body was given, it is given again."""
+    text = (
+        "from anabranch import pipeline, step\n"
+        "@step\ndef last(value):\n    {last}\n"
+        "@pipeline\ndef flow(size, *more, name='x', **rest):\n"
+        "    return last(f'{{size}} {{more}} {{name}} {{rest}}')\n"
+    )
+    flow = project.load(text.format(last="raise OSError")).flow
+    with pytest.raises(OSError, match=r"^$"):
+        flow(3, 4, name="y", z=5)
+    project.load(text.format(last="return value"))
+
+    assert resume_run("latest", observers=()).load() == "3 (4,) y {'z': 5}"
+
+
 # --- a driver that is gone (3) ---------------------------------------------------------------------------------
 
 KILLED = """

@@ -228,6 +228,19 @@ def test_handles_in_structures_reach_the_step_as_values(
     assert flow().load() == f"{type(expected).__name__} {expected!r}"
 
 
+def test_functions_may_take_arguments_in_any_way_that_python_has() -> None:
+    @step
+    def every(a: int, /, b: int, *rest: int, c: int = 3, **more: int) -> str:
+        return f"{a} {b} {rest} {c} {more}"
+
+    @pipeline
+    def flow(first: int, *others: int, **named: int) -> Any:
+        return every(first, *others, **named), every.submit(one(), one.submit(), 5, x=one())
+
+    expected = ["1 2 (3,) 4 {'d': 5}", "1 1 (5,) 3 {'x': 1}"]
+    assert flow(1, 2, 3, c=4, d=5).load() == tuple(expected)
+
+
 def test_a_step_gets_its_own_copy_of_a_plain_value() -> None:
     """What a step does to its argument is seen neither by the body nor by the next step."""
 

@@ -78,6 +78,12 @@ def pair() -> tuple[int, int]:
 
 
 @step
+def many(*values: int, **named: int) -> int:
+    RAN.append("many")
+    return sum(values)
+
+
+@step
 def nothing() -> None:
     RAN.append("nothing")
 
@@ -405,6 +411,8 @@ CALLS: dict[str, Mistake] = {
         LengthMismatch,
         ["value has 2", "other has 3", "product"],
     ),
+    "items for *args": (lambda: many.map([1, 2]), CallError, ["*values", "many"]),
+    "items for **kwargs": (lambda: many.product(x=[1, 2]), CallError, ["**named", "many"]),
     "unmapped in a call": (lambda: number(unmapped([1])), CallError, ["unmapped()", "'value'"]),
     "unmapped in a submit": (lambda: number.submit(unmapped([1])), CallError, ["unmapped()"]),
     "no concurrency": (

@@ -97,12 +97,13 @@ class Lab:
 
     def executed(self, run: Run) -> list[str]:
         """The calls that got an outcome in the last driver life, by display id."""
-        return [self._name(run, e.invocation) for e in self._last_life(run, OutcomeRecorded)]
+        names = self._names(run)
+        return [names[e.invocation] for e in self._last_life(run, OutcomeRecorded)]
 
     def reasons(self, run: Run) -> dict[str, str]:
         """Why outcomes were discarded in the last driver life, by display id."""
-        found = self._last_life(run, OutcomeDiscarded)
-        return {self._name(run, e.invocation): e.reason for e in found}
+        names, found = self._names(run), self._last_life(run, OutcomeDiscarded)
+        return {names[e.invocation]: e.reason for e in found}
 
     def attempts_ended(self, run: Run) -> list[AttemptEnded]:
         return [event for event in self.events(run) if isinstance(event, AttemptEnded)]
@@ -121,12 +122,8 @@ class Lab:
         starts = [place for place, event in enumerate(events) if isinstance(event, DriverStarted)]
         return [event for event in events[starts[-1] :] if isinstance(event, kind)]
 
-    def _name(self, run: Run, invocation: str) -> str:
-        return next(
-            known.display
-            for known in self.state(run).invocations.values()
-            if known.invocation == invocation
-        )
+    def _names(self, run: Run) -> dict[str, str]:
+        return {id: known.display for id, known in self.state(run).invocations.items()}
 
 
 @pytest.fixture

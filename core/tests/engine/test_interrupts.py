@@ -380,3 +380,111 @@ def test_a_run_that_was_cancelled_for_good_is_not_resumed(lab) -> None:
     with pytest.raises(RunNotResumable, match="cancelled"):
         lab.resume(run, flow)
     assert lab.stack.journal.summary(run.id).lease is None
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("write", [1, 2, 3, 5])
+def test_ctrl_c_in_the_middle_of_a_write_loses_nothing_of_it(
+    write, moment, lab, notes, monkeypatch
+) -> None:
+    """It waits for the end of the write, and then stops the run."""
+    real, count = SqliteWriter.append, iter(range(1, 10**6))
+
+    def append(self: SqliteWriter, added: Any) -> int:
+        number = next(count)
+        if number == write and moment == "before":
+            signal.raise_signal(signal.SIGINT)
+        first = real(self, added)
+        if number == write and moment == "after":
+            signal.raise_signal(signal.SIGINT)
+        notes.add(len(added))
+        return first
+
+    @step
+    def work(x: int) -> int:
+        return x
+
+    @pipeline
+    def flow() -> Any:
+        return [work(number) for number in range(1000)]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SqliteWriter, "append", append)
+        run = lab.start(flow)
+
+    assert run.status == "interrupted"
+    assert len(lab.events(run)) == 1 + sum(notes.take())
+    assert len(lab.state(run).invocations) < 1000
+    assert lab.resume(run, flow).load() == list(range(1000))
+
+
+def test_ctrl_c_is_handled_by_python_again_after_a_run(lab) -> None:
+    @pipeline
+    def flow() -> Any:
+        return 1
+
+    lab.start(flow)
+
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_handler_of_the_users_own_is_left_alone(lab, notes) -> None:
+    @step
+    def work() -> int:
+        signal.raise_signal(signal.SIGINT)
+        return 1
+
+    @pipeline
+    def flow() -> Any:
+        return work()
+
+    before = signal.signal(signal.SIGINT, lambda number, frame: notes.add(number))
+    try:
+        assert lab.start(flow).load() == 1
+        assert notes.take() == [signal.SIGINT]
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_run_in_another_thread_leaves_ctrl_c_to_the_main_thread(lab, notes) -> None:
+    gate = threading.Event()
+
+    @step
+    def work() -> int:
+        assert gate.wait(30)
+        return 1
+
+    @pipeline
+    def flow() -> Any:
+        return work()
+
+    thread = threading.Thread(target=lambda: notes.add(lab.start(flow).load()))
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    gate.set()
+    thread.join()
+
+    assert notes.take() == [1]
+
+
+def test_an_event_that_cannot_be_written_ends_the_run_and_hangs_nobody(lab, monkeypatch) -> None:
+    """A fault of ours, such as a value in an event that is no JSON."""
+    real = SqliteWriter.append
+
+    def append(self: SqliteWriter, added: Any) -> int:
+        if any(isinstance(event, OutcomeRecorded) for event in added):
+            raise TypeError("int64 does not belong in an event")
+        return real(self, added)
+
+    @step
+    def work(x: int) -> int:
+        return x
+
+    @pipeline
+    def flow() -> Any:
+        return work.map(range(10)).result()
+
+    monkeypatch.setattr(SqliteWriter, "append", append)
+    with pytest.raises(JournalError, match="int64"):
+        lab.start(flow)

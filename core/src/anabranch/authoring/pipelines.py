@@ -64,9 +64,8 @@ class Pipeline(Generic[P, R]):
             return driver.call(scope, self._definition, bound, options)
         self._refuse_in_step("called")
         authoring.quiet_tracebacks()
-        run = self.start(
-            self._definition.signature.bind(args, kwargs, self._parameters), observers=None
-        )
+        bound = self._definition.signature.bind(args, kwargs, self._parameters)
+        run = authoring.start_run(self._definition, bound, None, None)
         if run.error is not None and run.status == "failed":
             raise run.error
         if run.status == "interrupted":

@@ -161,7 +161,11 @@ class Step(Generic[P, R]):
         driver, scope = body_for(f"{self.name}.{verb}()")
         call, given = split(self.name, self._definition.signature.names, kwargs)
         defaults = {name: Unmapped(value) for name, value in self._defaults(scope).items()}
-        bound = self._definition.signature.bind(args, given, defaults)
+        signature = self._definition.signature
+        bound = signature.bind(args, given, defaults)
+        for name, stars in ((signature.rest, "*"), (signature.keywords, "**")):
+            if name in bound:
+                self._refuse(f"{verb}() gives no items to {stars}{name}")
         return driver.map(scope, self._definition, bound, call, options)
 
     def _bound(
@@ -197,7 +201,8 @@ class Step(Generic[P, R]):
         )
 
     def _refuse(self, what: str) -> NoReturn:
-        raise CallError(what, f"the map of {self.name}", "correct it, or leave it out")
+        do = "correct it or leave it out; items go to parameters that have a name"
+        raise CallError(what, f"the map of {self.name}", do)
 
     def _check_parameter(self, name: str) -> None:
         signature = self._definition.signature

@@ -7,8 +7,6 @@ knows its outcome (`replaying`), or is run (`executing`); bodies are run by `bod
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 from anabranch import engine
 from anabranch.engine.admission import admit
@@ -17,48 +15,29 @@ from anabranch.engine.bodies import Bodies, BodyEnd
 from anabranch.engine.calling import CallOptions, MapOptions
 from anabranch.engine.calls import Calls
 from anabranch.engine.children import Children
+from anabranch.engine.circumstances import Circumstances
 from anabranch.engine.clock import Clock
 from anabranch.engine.definitions import Definition, PipelineDefinition, StepDefinition
 from anabranch.engine.executing import Executor
-from anabranch.engine.fingerprints import Fingerprinter
 from anabranch.engine.futures import MapFuture, StepFuture, artifacts_of
 from anabranch.engine.intake import Intake
 from anabranch.engine.nodes import Collection, Input, Invocation, MapNode, Node
-from anabranch.engine.recording import Recorder
-from anabranch.engine.replaying import Replay
 from anabranch.engine.resting import Resting
 from anabranch.engine.reusing import Reuse
 from anabranch.engine.scheduling import Scheduler, dropped, is_stopping
 from anabranch.engine.scopes import Scope, gates_of
 from anabranch.engine.shapes import rebuilt
-from anabranch.engine.values import Values
 from anabranch.engine.watching import Watches
 from anabranch.engine.workers import WorkerPool
 from anabranch.errors import RunStopping
 from anabranch.journal.events import Event, MapExpanded, ValueDrawn
-from anabranch.model.ids import ROOT_SCOPE, InvocationId, RunId
+from anabranch.model.ids import ROOT_SCOPE, InvocationId
 from anabranch.model.records import Output
 
 THREADS = 64
 """Inline steps that run at once in one run, unless it asks for fewer."""
 
 _LOOK_SECONDS = 0.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Circumstances:
-    """What a run is given: where it is written, what it may do. `lacks` maps capabilities that are absent to why."""
-
-    run: RunId
-    values: Values
-    recorder: Recorder
-    replay: Replay
-    fingerprints: Fingerprinter
-    stack: str
-    lacks: Mapping[str, str]
-    started: datetime
-    lease_seconds: float
-    chance: Callable[[], float]
 
 
 class Driver:
@@ -254,6 +233,7 @@ class Driver:
         return rebuilt(node.shape, own, node.outputs, self._located)
 
     def check(self) -> None:
+        self._given.interrupts.check()
         self._recorder.check()
         if self._crash is not None:
             raise self._crash
@@ -345,6 +325,7 @@ class Driver:
 
     def _effective(self, scope: Scope, definition: Definition) -> Definition:
         """With the template's word on it, and admitted by the stack."""
+        self._given.interrupts.check()
         if is_stopping(scope):
             raise RunStopping
         if isinstance(definition, StepDefinition):
@@ -384,6 +365,7 @@ class Driver:
         return guarded
 
     def _tick(self) -> None:
+        self._given.interrupts.again()
         self._pool.tick()
         self._executor.show_running()
         self._recorder.flush()

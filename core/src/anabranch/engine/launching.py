@@ -13,14 +13,18 @@ from datetime import UTC, datetime
 from typing import Protocol, runtime_checkable
 
 from anabranch import __version__
+from anabranch.artifacts.codecs import Codecs
 from anabranch.engine.admission import admit
 from anabranch.engine.artifacts import Artifact
+from anabranch.engine.bodies import BodyEnd
+from anabranch.engine.circumstances import Circumstances
 from anabranch.engine.contexts import TEES
 from anabranch.engine.definitions import PipelineDefinition
-from anabranch.engine.driving import Circumstances, Driver
+from anabranch.engine.driving import Driver
 from anabranch.engine.failures import recorded
 from anabranch.engine.fingerprints import Fingerprinter
 from anabranch.engine.holders import is_gone, this_holder
+from anabranch.engine.interrupts import Interrupts
 from anabranch.engine.recording import Observer, Recorder
 from anabranch.engine.replaying import Replay
 from anabranch.engine.values import Values
@@ -132,50 +136,52 @@ def _drive(  # noqa: PLR0913  (the two ways to begin have this in common)
     observers: Sequence[Observer],
 ) -> Finished:
     recorder = Recorder(writer, observers)
-    fingerprints = Fingerprinter()
-    driver = Driver(
-        Circumstances(
-            run=created.run,
-            values=values,
-            recorder=recorder,
-            replay=replay,
-            fingerprints=fingerprints,
-            stack=stack.name,
-            lacks=stack.lacks,
-            started=datetime.fromtimestamp(created.at, UTC),
-            lease_seconds=stack.lease_seconds,
-            chance=_chance,
-        ),
-        pipeline,
+    interrupts = Interrupts()
+    circumstances = Circumstances(
+        run=created.run,
+        values=values,
+        recorder=recorder,
+        replay=replay,
+        fingerprints=Fingerprinter(),
+        interrupts=interrupts,
+        stack=stack.name,
+        lacks=stack.lacks,
+        started=datetime.fromtimestamp(created.at, UTC),
+        lease_seconds=stack.lease_seconds,
+        chance=_chance,
     )
+    driver = Driver(circumstances, pipeline)
     if replay.state.events == 0:
         recorder.show(1, [created])
     recorder.note(*_first_events(replay))
-    TEES.open()
-    try:
-        end = driver.run(arguments)
-        status = _status(pipeline, end.error)
-        failure, data = None, end.data
-        if end.error is not None:
-            failure, data = recorded(end.error, values.codecs)
-        recorder.commit(
-            RunEnded(
-                at=time.time(),
-                status=status,
-                shape=end.shape,
-                outputs=end.outputs,
-                failure=failure,
-                failed=end.failed,
-                data=data,
-            )
-        )
-        return Finished(created.run, status, end.error)
-    except KeyboardInterrupt:
-        recorder.commit(DriverEnded(at=time.time(), reason="interrupted"))
-        return Finished(created.run, "interrupted")
-    finally:
-        TEES.close()
-        _close(recorder)
+    with interrupts:
+        TEES.open()
+        try:
+            end = driver.run(arguments)
+            status = _status(pipeline, end.error)
+            recorder.commit(_ended(status, end, values.codecs))
+            return Finished(created.run, status, end.error)
+        except KeyboardInterrupt:
+            recorder.commit(DriverEnded(at=time.time(), reason="interrupted"))
+            return Finished(created.run, "interrupted")
+        finally:
+            TEES.close()
+            _close(recorder)
+
+
+def _ended(status: RunStatus, end: BodyEnd, codecs: Codecs) -> RunEnded:
+    failure, data = None, end.data
+    if end.error is not None:
+        failure, data = recorded(end.error, codecs)
+    return RunEnded(
+        at=time.time(),
+        status=status,
+        shape=end.shape,
+        outputs=end.outputs,
+        failure=failure,
+        failed=end.failed,
+        data=data,
+    )
 
 
 def _first_events(replay: Replay) -> list[Event]:

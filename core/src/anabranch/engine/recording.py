@@ -132,6 +132,10 @@ class Recorder:
         except JournalError as error:
             self._fail(error)
             return
+        except Exception as error:  # noqa: BLE001  (a fault of ours must not leave those who wait waiting)
+            what = f"an event cannot be written: {type(error).__name__}: {error}"
+            self._fail(JournalError(what, "the journal of this run", "report it; resume the run"))
+            return
         self.show(first, events)
         for place, tell in told:
             tell(first + place)

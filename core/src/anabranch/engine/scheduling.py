@@ -165,13 +165,14 @@ class Scheduler:
         self.settle(node, outcome)
 
     def _passes(self, node: Invocation) -> bool:
+        dropped_upstream = node.cause is not None and node.cause.origin.status == "cancelled"
+        if is_stopping(node.scope) and (node.cause is None or dropped_upstream):
+            if self.claim(node):
+                self.settle(node, dropped(node.name))
+            return False
         if node.cause is not None:
             if self.claim(node):
                 self._skip(node, node.cause)
-            return False
-        if is_stopping(node.scope):
-            if self.claim(node):
-                self.settle(node, dropped(node.name))
             return False
         return self._enter(node)
 

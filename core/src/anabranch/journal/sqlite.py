@@ -11,6 +11,7 @@ One connection serves all threads of a process under a lock; other processes hav
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,7 @@ from anabranch.model.ids import RunId
 
 FORMAT = 1
 _BUSY_SECONDS = 30.0
+_RETRY_SECONDS = 0.005
 _CHECKPOINT_PAGES = (
     4000  # 16 MB: moving the log into the file costs a wait for the disk; four times the default
 )
@@ -204,6 +206,9 @@ class SqliteJournal:
                     "make it writable, or choose another place with ANABRANCH_HOME",
                 ) from error
             self._connection = self._connect()
+            weakref.finalize(
+                self, self._connection.close
+            )  # whoever forgets to close leaves nothing open
         return self._connection
 
     def _connect(self) -> sqlite3.Connection:
@@ -223,7 +228,7 @@ class SqliteJournal:
                     "move it away, or choose another place with ANABRANCH_HOME",
                 )
             if version == 0:
-                db.execute("PRAGMA journal_mode = WAL")
+                _enter_wal(db)
                 self._make_schema(db)
             elif version != FORMAT:
                 raise JournalVersion(
@@ -347,6 +352,23 @@ class SqliteWriter:
             "another driver has taken it over; nothing more is written from here",
             f"follow it there: anabranch runs show {self._run}",
         )
+
+
+def _enter_wal(db: sqlite3.Connection) -> None:
+    """Several processes may find the file new at one moment; SQLite then refuses the switch without waiting."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while not _switched(db, deadline):
+        time.sleep(_RETRY_SECONDS)
+
+
+def _switched(db: sqlite3.Connection, deadline: float) -> bool:
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error) or time.monotonic() > deadline:
+            raise
+        return False
+    return True
 
 
 def _undo(db: sqlite3.Connection) -> None:

@@ -1,0 +1,29 @@
+"""What one life of a run is given from outside."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from anabranch.engine.fingerprints import Fingerprinter
+from anabranch.engine.interrupts import Interrupts
+from anabranch.engine.recording import Recorder
+from anabranch.engine.replaying import Replay
+from anabranch.engine.values import Values
+from anabranch.model.ids import RunId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What a run is given: where it is written, what it may do. `lacks` maps capabilities that are absent to why."""
+
+    run: RunId
+    values: Values
+    recorder: Recorder
+    replay: Replay
+    fingerprints: Fingerprinter
+    interrupts: Interrupts
+    stack: str
+    lacks: Mapping[str, str]
+    started: datetime
+    lease_seconds: float
+    chance: Callable[[], float]
