@@ -532,3 +532,61 @@ def test_wait_any_gives_one_that_is_done(lab) -> None:
         return first, anabranch.gather(*futures)
 
     assert lab.start(flow).load() == (1, [0, 1, 2])
+
+
+# --- several runs ------------------------------------------------------------------------------------------------
+
+
+def test_8_runs_at_once_in_one_process_and_one_journal_keep_apart(lab) -> None:
+    @step
+    async def nap(x: int) -> int:
+        await asyncio.sleep(0)
+        return x
+
+    @pipeline
+    def flow(base: int) -> Any:
+        mapped = nap.map(add.map(range(base, base + 40)))
+        return total(mapped), anabranch.context().run_id
+
+    runs: list[Any] = [None] * 8
+
+    def start(place: int) -> None:
+        runs[place] = lab.start(flow, place * 1000)
+
+    threads = [threading.Thread(target=start, args=(place,)) for place in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [run.load()[0] for run in runs] == [
+        sum(range(place * 1000 + 1, place * 1000 + 41)) for place in range(8)
+    ]
+    assert [run.load()[1] for run in runs] == [run.id for run in runs]
+    for run in runs:
+        assert len(lab.state(run).invocations) == 81
+
+
+def test_a_run_inside_a_thread_of_another_runs_step_is_a_run_of_its_own(lab, notes) -> None:
+    """A new thread has no context of the step's, so it is code outside a run."""
+
+    @pipeline
+    def inner() -> Any:
+        return add(1, 1)
+
+    @step
+    def outer() -> int:
+        thread = threading.Thread(target=lambda: notes.add(lab.start(inner).load()))
+        thread.start()
+        thread.join()
+        return 1
+
+    @pipeline
+    def flow() -> Any:
+        return outer()
+
+    run = lab.start(flow)
+
+    assert run.load() == 1
+    assert notes.take() == [2]
+    assert list(lab.statuses(run)) == ["outer"]

@@ -67,7 +67,9 @@ def test_what_is_noted_is_written_with_the_next_commit_before_it() -> None:
     assert paper.writes == 1
 
 
-def test_what_is_noted_last_is_written_when_the_recorder_closes_and_the_lease_is_given_back() -> None:
+def test_what_is_noted_last_is_written_when_the_recorder_closes_and_the_lease_is_given_back() -> (
+    None
+):
     paper = Paper()
     recorder = Recorder(paper)
     recorder.note(event(1))

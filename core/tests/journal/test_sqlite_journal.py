@@ -272,6 +272,24 @@ def test_L4_the_epoch_grows_with_every_change_of_hands(journal, created) -> None
     assert epochs == sorted(set(epochs))
 
 
+def test_L9_a_lease_whose_holder_is_known_to_be_dead_can_be_had_at_once(journal, created) -> None:
+    old = journal.create(created(), "dead", LONG)
+
+    new = journal.acquire(created().run, "alive", LONG, dead_epoch=old.epoch)
+
+    assert new.epoch > old.epoch
+
+
+def test_L4_a_lease_that_somebody_has_taken_since_its_holder_was_found_dead_is_refused(
+    journal, created
+) -> None:
+    old = journal.create(created(), "dead", LONG)
+    journal.acquire(created().run, "faster", LONG, dead_epoch=old.epoch)
+
+    with pytest.raises(RunBusy, match="faster"):
+        journal.acquire(created().run, "slower", LONG, dead_epoch=old.epoch)
+
+
 def test_a_lease_that_is_given_back_can_be_had_at_once(journal, created, call) -> None:
     journal.create(created(), "a", LONG).release()
 

@@ -53,7 +53,7 @@ def reload_pipeline(entry: Mapping[str, Json]) -> "Pipeline[Any, Any]":
             loaded = sys.modules.get(module)
             if loaded is not None and _same_file(getattr(loaded, "__file__", None), file):
                 return _chosen(loaded, name, file)
-            return _chosen(_from_file(Path(file)), name, file)
+            return _chosen(_from_package(module, file) or _from_file(Path(file)), name, file)
     return _chosen(_from_name(module), name, module)
 
 
@@ -79,6 +79,17 @@ def _from_file(path: Path) -> ModuleType:
         sys.modules.pop(stem, None)
         raise
     return module
+
+
+def _from_package(module: str, file: str) -> ModuleType | None:
+    """A module of a package, which may import its neighbours; `None` if the file is not where that package would be."""
+    names, path = module.split("."), Path(file).resolve()
+    if len(names) == 1 or list(path.with_suffix("").parts[-len(names) :]) != names:
+        return None
+    root = str(path.parents[len(names) - 1])
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    return importlib.import_module(module)
 
 
 def _from_name(name: str) -> ModuleType:

@@ -1,5 +1,6 @@
 """The handle on a value that a step has made: passed on, it is an edge of the graph; loaded, it is the value."""
 
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
@@ -76,6 +77,7 @@ class Artifact(Handle[T]):
                 "load() the item, or let a step take it apart",
             )
         count = len(self)
+        index = operator.index(index)  # numpy's integers are not JSON
         place = index + count if index < 0 else index
         if not 0 <= place < count:
             raise CallError(

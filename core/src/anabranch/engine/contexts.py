@@ -22,11 +22,18 @@ def show(step: StepRun) -> None:
 
     Called by the clock: an attempt that ends within one tick is told by its outcome alone.
     """
-    if not step.announced:
-        step.announced = True
-        node = step.invocation
-        step.note(AttemptStarted(at=step.started_at, invocation=node.id, attempt=node.attempt))
+    with step.lock:
+        if not step.announced and not step.is_over:
+            step.announced = True
+            node = step.invocation
+            step.note(AttemptStarted(at=step.started_at, invocation=node.id, attempt=node.attempt))
     _hand_over(step)
+
+
+def end(step: StepRun) -> None:
+    """Nobody is told any more that it goes on: what follows in the journal is how it ended."""
+    with step.lock:
+        step.is_over = True
 
 
 def take(step: StepRun, text: str) -> None:

@@ -29,6 +29,7 @@ class StepRun:
     captures: bool = True
     started_at: float = 0.0
     announced: bool = False
+    is_over: bool = False
     lines: list[str] = field(default_factory=list)
     size: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)

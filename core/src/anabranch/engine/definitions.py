@@ -96,10 +96,13 @@ class Signature:
                 "give the rest by name",
             )
         surplus: dict[str, object] = {}
+        hidden = self.names[: self.positional_only] if self.keywords is not None else ()
         for name, value in kwargs.items():
-            if name in given:
+            if name in hidden and (name in given or name not in self.required):
+                surplus[name] = value  # Python leaves such a name to **kwargs
+            elif name in given:
                 raise self._wrong(f"got argument {name!r} twice", "give it once")
-            if name in self.names:
+            elif name in self.names:
                 given[name] = value
             elif self.keywords is not None:
                 surplus[name] = value
@@ -127,14 +130,21 @@ class Signature:
         """The call that `bind` prepared."""
         if not self.positional_only and self.rest is None and self.keywords is None:
             return function(**bound)
-        names = [name for name in self.names[: self.positional] if name in bound]
-        head = names if self.rest in bound else names[: self.positional_only]
-        args = [bound[name] for name in head] + list(bound.get(self.rest or "", ()))
+        head = self.names[: self.positional if self.rest in bound else self.positional_only]
+        while head and head[-1] not in bound:
+            head = head[:-1]
+        args = [bound[n] if n in bound else _default(function, n) for n in head]
+        args += bound.get(self.rest or "", ())
         named = {name: bound[name] for name in self.names if name in bound and name not in head}
         return function(*args, **named, **bound.get(self.keywords or "", {}))
 
     def _wrong(self, what: str, do: str) -> CallError:
         return CallError(f"{self.owner} {what}", f"the call of {self.owner}", do)
+
+
+def _default(function: Callable[..., Any], name: str) -> object:
+    """Of a parameter that can only be passed by its place, and comes before one that is given."""
+    return inspect.signature(function).parameters[name].default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from anabranch import engine
-from anabranch.engine.contexts import printed_by, show
+from anabranch.engine.contexts import end, printed_by, show
 from anabranch.engine.current import BodyRun, StepRun, current
 from anabranch.engine.definitions import StepDefinition
 from anabranch.engine.failures import left_by, own_frames, recorded
@@ -148,6 +148,7 @@ class Executor:
 
     def _ended(self, step: StepRun, token: Token[BodyRun | StepRun | None]) -> None:
         current.reset(token)
+        end(step)
         self._active.discard(step)
 
     def _arguments(self, node: Invocation) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Every option of the decorators and of `with_options` is a field here; an unknown
 a value of the wrong kind with what is expected. `None` means "not asked for": the level above decides.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
@@ -35,12 +36,13 @@ class Retry:
     never_on: tuple[type[BaseException], ...] = ()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.max_attempts, int) or self.max_attempts < 1:
-            raise _bad("Retry", "max_attempts", self.max_attempts, "a whole number from 1")
+        _count("Retry", "max_attempts", self.max_attempts)
         for name, low in (("delay", 0), ("backoff", 0), ("max_delay", 0), ("jitter", 0)):
             value = getattr(self, name)
-            if not isinstance(value, int | float) or value < low:
+            if not isinstance(value, int | float) or not low <= value < math.inf:
                 raise _bad("Retry", name, value, "a number of at least 0")
+        for name in ("on", "never_on"):
+            object.__setattr__(self, name, _exceptions(name, getattr(self, name)))
 
     def allows(self, error: BaseException, attempt: int) -> bool:
         """Whether attempt `attempt` (from 1), which ended in `error`, is followed by another."""
@@ -189,9 +191,19 @@ def _count(owner: str, name: str, value: object) -> int:
 
 def _seconds(owner: str, name: str, value: object) -> float:
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or seconds <= 0:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise _bad(owner, name, value, "a timedelta or a number of seconds above 0")
+    if not 0 < seconds < math.inf:
         raise _bad(owner, name, value, "a timedelta or a number of seconds above 0")
     return float(seconds)
+
+
+def _exceptions(name: str, value: object) -> tuple[type[BaseException], ...]:
+    """One class, or several."""
+    kinds = tuple(value) if isinstance(value, list | tuple | set | frozenset) else (value,)
+    if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
+        raise _bad("Retry", name, value, "an exception class, or several")
+    return kinds
 
 
 def _mapping(owner: str, name: str, value: object) -> Mapping[str, object]:
