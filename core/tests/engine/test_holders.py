@@ -61,7 +61,9 @@ def test_what_cannot_be_judged_from_here_may_live(ended: int, other: str) -> Non
     assert not is_gone(judged)
 
 
-@pytest.mark.parametrize("nonsense", ["", ":", "host", "host:", "host:1@", ":::", "host:-1", "a:1:2"])
+@pytest.mark.parametrize(
+    "nonsense", ["", ":", "host", "host:", "host:1@", ":::", "host:-1", "a:1:2"]
+)
 def test_a_holder_that_says_nothing_may_live(nonsense: str) -> None:
     assert not is_gone(nonsense)
 

@@ -81,7 +81,7 @@ def test_64_blocking_steps_and_a_thousand_async_ones_wait_for_each_other(lab) ->
     async def waiting(x: int) -> int:
         async_begun.release()
         while not all_sync.is_set():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.2)  # a thousand that look more often leave other threads no GIL
         return x
 
     @pipeline

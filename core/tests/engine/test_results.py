@@ -117,9 +117,7 @@ def test_a_result_of_any_shape_comes_back_from_the_run_and_from_the_journal(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(described)
-def test_the_result_of_a_child_is_what_its_body_returned(
-    lab, description: tuple[str, Any]
-) -> None:
+def test_the_result_of_a_child_is_what_its_body_returned(lab, description: tuple[str, Any]) -> None:
     @pipeline
     def child() -> Any:
         return built(*description)

@@ -65,12 +65,9 @@ def events(segment: Segment, without: frozenset[str] = frozenset()) -> Iterator[
             yield number, from_row(row)
 
 
-def data_of(segment: Segment, number: int) -> bytes:
-    """The data of one event of the segment."""
-    for found, row in rows(segment):
-        if found == number:
-            return row.data
-    raise damaged(number)
+def all_data(segment: Segment) -> list[bytes]:
+    """The data of each event of the segment, in order. Raises `JournalCorrupt`."""
+    return [row.data for _, row in rows(segment)]
 
 
 def damaged(number: int) -> JournalCorrupt:

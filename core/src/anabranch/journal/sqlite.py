@@ -12,10 +12,11 @@ import sqlite3
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from anabranch.errors import (
     JournalCorrupt,
@@ -25,11 +26,12 @@ from anabranch.errors import (
     RunBusy,
     RunNotFound,
 )
-from anabranch.journal import run_rows
+from anabranch.journal import run_rows, segment_rows
 from anabranch.journal.events import DriverStarted, Event, RunCreated, RunEnded
 from anabranch.journal.interface import RunSummary
 from anabranch.journal.run_rows import RunRow
-from anabranch.journal.segments import Segment, damaged, data_of, events, pack
+from anabranch.journal.segment_rows import Stored, containing, stored
+from anabranch.journal.segments import all_data, events, pack
 from anabranch.model.ids import RunId
 
 FORMAT = 1
@@ -38,16 +40,11 @@ _RETRY_SECONDS = 0.005
 _CHECKPOINT_PAGES = (
     4000  # 16 MB: moving the log into the file costs a wait for the disk; four times the default
 )
-_SHIFT = 32  # segments of run n stand from n << 32 in one table, so that appending is always at a hot page
+_KEPT_SEGMENTS = 4  # data is asked for event by event, in order: so each is read once
 
-_SCHEMA = f"""{run_rows.SCHEMA}
-CREATE TABLE segments (
-    place INTEGER PRIMARY KEY, count INTEGER NOT NULL, text TEXT NOT NULL, data BLOB NOT NULL, crc INTEGER NOT NULL
-) STRICT;
+_SCHEMA = f"""{run_rows.SCHEMA}{segment_rows.SCHEMA}
 PRAGMA user_version = {FORMAT};
 """
-_Stored: TypeAlias = tuple[int, int, str, bytes, int]
-_INSERT = "INSERT INTO segments VALUES (?, ?, ?, ?, ?)"
 
 
 class SqliteJournal:
@@ -58,6 +55,7 @@ class SqliteJournal:
         self._synchronous = synchronous
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        self._lately: deque[tuple[RunId, int, list[bytes]]] = deque(maxlen=_KEPT_SEGMENTS)
 
     # --- writing ---------------------------------------------------------------------------------------------
 
@@ -67,7 +65,7 @@ class SqliteJournal:
             number, at = run_rows.next_number(db), float(created.at)
             row = RunRow(number, created.run, created.pipeline, at, 1, holder, until, head=1)
             run_rows.insert(db, row)
-            db.executemany(_INSERT, _stored(number, pack(1, [created])))
+            db.executemany(segment_rows.INSERT, stored(number, pack(1, [created])))
         return SqliteWriter(self, created.run, number, epoch=1, head=1, ttl_seconds=ttl_seconds)
 
     def acquire(
@@ -99,7 +97,7 @@ class SqliteJournal:
         seen = after
         while seen < head:
             with self._guarded() as db:
-                found = _segments(db, number, seen + 1, limit=100)
+                found = containing(db, number, seen + 1, limit=100)
             for place, segment in enumerate(found):
                 last = segment.first + segment.count - 1
                 starts_well = segment.first <= seen + 1 if place == 0 else segment.first == seen + 1
@@ -113,11 +111,17 @@ class SqliteJournal:
                 raise self._damaged(f"event {seen + 1} of run {run} is missing")
 
     def data(self, run: RunId, number: int) -> bytes:
+        for of_run, first, found in tuple(self._lately):
+            if of_run == run and first <= number < first + len(found):
+                return found[number - first]
         with self._guarded() as db:
-            found = _segments(db, self._row(db, run).number, number, limit=1)
-        if not found or not found[0].first <= number < found[0].first + found[0].count:
+            segments = containing(db, self._row(db, run).number, number, limit=1)
+        first = segments[0].first if segments else 0
+        if not segments or not first <= number < first + segments[0].count:
             raise self._damaged(f"event {number} of run {run} is missing")
-        return data_of(found[0], number)
+        found = all_data(segments[0])
+        self._lately.append((run, first, found))
+        return found[number - first]
 
     def find(self, prefix: str) -> RunId:
         with self._guarded() as db:
@@ -173,7 +177,7 @@ class SqliteJournal:
                 raise
 
     def _append(
-        self, writer: "SqliteWriter", rows: Sequence[_Stored], added: Sequence[Event]
+        self, writer: "SqliteWriter", rows: Sequence[Stored], added: Sequence[Event]
     ) -> None:
         """`_transaction` written out: this is the one place where 10 µs of context managers would tell."""
         with self._lock:
@@ -181,7 +185,7 @@ class SqliteJournal:
             try:
                 db.execute("BEGIN IMMEDIATE")
                 writer._fence(db)
-                db.executemany(_INSERT, rows)
+                db.executemany(segment_rows.INSERT, rows)
                 writer._keep_status(db, added)
                 db.execute("COMMIT")
             except sqlite3.Error as error:
@@ -258,13 +262,8 @@ class SqliteJournal:
 
     def _head(self, db: sqlite3.Connection, row: RunRow) -> int:
         """How many events a run has."""
-        first = row.number << _SHIFT
-        last = db.execute(
-            "SELECT place, count FROM segments WHERE place > ? AND place < ? ORDER BY place DESC LIMIT 1",
-            (first, first + (1 << _SHIFT)),
-        ).fetchone()
-        place, count = last or (first, 1)
-        if not isinstance(count, int) or (head := place - first + count - 1) < row.head:
+        head = segment_rows.head(db, row.number)
+        if head < row.head:
             raise self._damaged(f"events of run {row.run} are missing")
         return head
 
@@ -309,7 +308,7 @@ class SqliteWriter:
 
     def append(self, added: Sequence[Event]) -> int:
         first = self._head + 1
-        rows = _stored(self._number, pack(first, added))
+        rows = stored(self._number, pack(first, added))
         self._journal._append(self, rows, added)
         self._head += len(added)
         return first
@@ -374,25 +373,3 @@ def _switched(db: sqlite3.Connection, deadline: float) -> bool:
 def _undo(db: sqlite3.Connection) -> None:
     if db.in_transaction:
         db.execute("ROLLBACK")
-
-
-def _stored(run: int, segments: Sequence[Segment]) -> list[_Stored]:
-    base = run << _SHIFT
-    return [(base + s.first, s.count, s.text, s.data, s.crc) for s in segments]
-
-
-def _segments(db: sqlite3.Connection, run: int, number: int, limit: int) -> list[Segment]:
-    """The segment that holds event `number` of a run, and those after it."""
-    base = run << _SHIFT
-    start = db.execute(
-        "SELECT max(place) FROM segments WHERE place > ? AND place <= ?", (base, base + number)
-    ).fetchone()[0]
-    rows = db.execute(
-        "SELECT place, count, text, data, crc FROM segments"
-        " WHERE place >= ? AND place < ? ORDER BY place LIMIT ?",
-        (start or base + number, base + (1 << _SHIFT), limit),
-    ).fetchall()
-    for place, *columns in rows:
-        if tuple(map(type, columns)) != (int, str, bytes, int):
-            raise damaged(place - base)
-    return [Segment(place - base, *columns) for place, *columns in rows]
