@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -524,3 +525,25 @@ def test_a_journal_may_be_closed_twice_and_opens_again_when_it_is_used(
     journal.close()
 
     assert writer.append([call("a")]) == 2
+
+
+# --- its folder --------------------------------------------------------------------------------------------------
+
+
+def test_git_passes_over_a_folder_that_was_made_for_runs(tmp_path: Path, created) -> None:
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+
+    SqliteJournal(tmp_path / ".anabranch" / "journal.db").create(created(), "me", LONG)
+
+    status = subprocess.run(
+        ["git", "status", "--porcelain"], cwd=tmp_path, check=True, capture_output=True
+    )
+    assert status.stdout == b""
+
+
+def test_a_folder_that_was_there_before_is_left_alone(tmp_path: Path, created) -> None:
+    journal = SqliteJournal(tmp_path / "journal.db")
+    journal.create(created(), "me", LONG)
+    journal.close()
+
+    assert not (tmp_path / ".gitignore").exists()

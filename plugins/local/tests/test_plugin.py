@@ -124,7 +124,7 @@ def test_a_check_of_a_journal_that_is_not_there_makes_its_folder_only(project: P
     seen = check_journal(SqliteJournal(project / "new/journal.db"))
 
     assert seen.startswith(f"{project}/new/journal.db can be made by the first run, SQLite ")
-    assert [*(project / "new").iterdir()] == []
+    assert [file.name for file in (project / "new").iterdir()] == [".gitignore"]
 
 
 def test_a_journal_whose_folder_cannot_be_made_is_told(project: Path) -> None:

@@ -92,8 +92,8 @@ class Values:
         return self._journal.data(self.run, number)
 
     def _sequence(self, output: Output, index: int) -> SequenceCodec:
-        codec = self.codecs.decoder(output.codec)
-        if output.length is None or not isinstance(codec, SequenceCodec):
+        codec = self.codecs.sequence_decoder(output.codec)
+        if output.length is None or codec is None:
             raise NotMappable(
                 f"a value of type {output.type} has no items",
                 f"artifact {output.artifact!r}",

@@ -202,7 +202,7 @@ class SqliteJournal:
                     "there are no runs yet", str(self.path), "start one: anabranch run FILE"
                 )
             try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(self.path.parent)
             except OSError as error:
                 raise JournalError(
                     f"the journal's folder cannot be made: {error.strerror}",
@@ -368,6 +368,13 @@ def _switched(db: sqlite3.Connection, deadline: float) -> bool:
             raise
         return False
     return True
+
+
+def make_folder(folder: Path) -> None:
+    """Runs are not part of a project's history: a folder that was made for them tells git so."""
+    if not folder.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
 
 
 def _undo(db: sqlite3.Connection) -> None:

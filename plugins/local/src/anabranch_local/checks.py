@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from anabranch.errors import RunNotFound, StackError
-from anabranch.journal.sqlite import SqliteJournal
+from anabranch.journal.sqlite import SqliteJournal, make_folder
 
 PATIENCE_SECONDS = 5.0
 """How long the check waits for a process that writes."""
@@ -28,7 +28,7 @@ def check_journal(journal: SqliteJournal) -> str:
 def _make_and_remove(journal: Path) -> None:
     probe = journal.with_name(f".{journal.name}.check-{os.getpid()}")
     try:
-        journal.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(journal.parent)
         _write_and_take_back(probe)
         probe.unlink()
     except OSError as error:
