@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from anabranch import pipeline, step
-from anabranch.engine.holders import is_gone, this_holder
 from anabranch.errors import RunBusy
 from anabranch.journal.events import DriverStarted
+from anabranch.journal.holders import is_gone, this_holder
 
 HOST, _, REST = this_holder().rpartition(":")
 NAMESPACE = REST.partition("@")[2]

@@ -23,7 +23,6 @@ from anabranch.engine.definitions import PipelineDefinition
 from anabranch.engine.driving import Driver
 from anabranch.engine.failures import recorded
 from anabranch.engine.fingerprints import Fingerprinter
-from anabranch.engine.holders import is_gone, this_holder
 from anabranch.engine.interrupts import Interrupts
 from anabranch.engine.recording import Observer, Recorder
 from anabranch.engine.replaying import Replay
@@ -40,6 +39,7 @@ from anabranch.journal.events import (
     RunEnded,
 )
 from anabranch.journal.fold import RunState, fold
+from anabranch.journal.holders import is_gone, this_holder
 from anabranch.journal.interface import RunWriter
 from anabranch.model.ids import RunId, new_run_id
 from anabranch.model.records import RunStatus

@@ -13,6 +13,7 @@ from dataclasses import astuple, dataclass, fields, replace
 
 from anabranch.errors import JournalCorrupt
 from anabranch.journal.events import DriverStarted, Event, RunEnded
+from anabranch.journal.holders import is_gone
 from anabranch.journal.interface import Lease, RunSummary
 from anabranch.model.ids import RunId
 from anabranch.model.records import RunStatus
@@ -142,4 +143,4 @@ def _unfinished(lease: Lease | None) -> RunStatus:
     """What the lease says of a run whose end is not recorded (law L9)."""
     if lease is None:
         return "interrupted"
-    return "running" if lease.until > time.time() else "lost"
+    return "lost" if lease.until <= time.time() or is_gone(lease.holder) else "running"
