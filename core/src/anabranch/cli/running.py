@@ -18,8 +18,7 @@ from anabranch.console.documents import ended_document
 from anabranch.console.observing import Display, Quiet
 from anabranch.console.phrases import next_command
 from anabranch.errors import AnabranchError, EntryError
-from anabranch.journal.events import CodeSeen, Event, LogWritten, RunEnded, ValueDrawn
-from anabranch.journal.fold import fold
+from anabranch.journal.events import Event, RunEnded
 from anabranch.stacks import open_stack
 
 Observer: TypeAlias = Callable[[int, Event], None]
@@ -41,13 +40,11 @@ def run(request: Request, output: Output) -> int:
 
 def resume(request: Request, output: Output) -> int:
     """Takes up a run where it stopped."""
-    display = console.observer(hint=False)
-    id = _remembered(request.run, request.stack, display)
 
     def start(observers: Sequence[Observer]) -> Run:
-        return resume_run(id, stack=request.stack, observers=observers)
+        return resume_run(request.run, stack=request.stack, observers=observers)
 
-    return _shown(start, display, request.stack, output)
+    return _shown(start, console.observer(hint=False), request.stack, output)
 
 
 def _shown(
@@ -77,16 +74,6 @@ class _Ending:
     def __call__(self, number: int, event: Event) -> None:
         if isinstance(event, RunEnded) and event.failure is not None:
             self.traceback = event.failure.traceback
-
-
-def _remembered(prefix: str, stack: str | None, display: Display) -> str:
-    """The whole id of the run; the display is told of its earlier lives."""
-    with open_stack(stack) as opened:
-        id = opened.journal.find(prefix)
-        if not isinstance(display, Quiet):
-            events = opened.journal.read(id, without=(LogWritten, CodeSeen, ValueDrawn))
-            display.remember(fold(events))
-    return id
 
 
 def _loaded(target: str) -> Pipeline[Any, Any]:
