@@ -439,7 +439,7 @@ def test_a_second_driver_is_refused_with_the_name_of_the_first(project: Any) -> 
         _await(project.folder / "running", driver)
         project.load(KILLED)
         with pytest.raises(RunBusy) as refused:
-            resume_run("latest", observers=())
+            resume_run("latest", observers=(), wait=False)
         (project.folder / "go on").touch()
         assert driver.wait(20) == 0
     finally:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from anabranch import console
 from anabranch.authoring.entries import reload_pipeline
 from anabranch.authoring.mistakes import quiet_tracebacks
+from anabranch.authoring.parking import in_turn
 from anabranch.authoring.reaching import refuse_unsupported_steps
 from anabranch.engine.artifacts import Artifact, Place
 from anabranch.engine.futures import loaded
@@ -95,11 +97,14 @@ def resume_run(
     *,
     stack: str | None = None,
     observers: Sequence[Observer] | None = None,
+    wait: bool = True,
 ) -> Run:
     """Takes up the run whose id begins with `run` (or `"latest"`), with its pipeline's code as it is now.
 
-    `observers` are called with every event; `None` shows the run on the terminal. Raises `RunNotFound`,
-    `RunNotResumable`, `RunBusy` or `EntryError`.
+    While another process drives the run, this one waits, and goes on with what the other leaves; if that is nothing,
+    the run is returned as it ended. `wait=False` raises `RunBusy` instead. `observers` are called with every event;
+    `None` shows the run on the terminal. Raises `RunNotFound`, `RunNotResumable` or `EntryError`, and `RunBusy` for a
+    run that this process itself drives.
     """
     opened = open_stack(stack)
     try:
@@ -109,7 +114,8 @@ def resume_run(
         definition = reload_pipeline(entry)._definition
         refuse_unsupported_steps(definition, opened.lacks, opened.name)
         with watched(observers) as watching:
-            ended = relaunch(id, definition, opened, watching)
+            drive = partial(relaunch, id, definition, opened, watching)
+            ended = in_turn(id, opened, drive) if wait else drive()
         return Run(opened, ended)
     except BaseException:
         opened.close()

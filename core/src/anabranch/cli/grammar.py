@@ -32,6 +32,7 @@ class Request(argparse.Namespace):
     run: str = ""
     step: str | None = None
     follow: bool = False
+    wait: bool = True
     limit: int = 20
     whole: bool = False
     format: str = "text"
@@ -159,6 +160,12 @@ def _starting(top: Parser) -> None:
         command="resume",
     )
     resume.option("run", metavar="RUN", help=_RUN)
+    resume.option(
+        "--no-wait",
+        dest="wait",
+        action="store_false",
+        help="fail at once if another process drives the run, instead of waiting for it",
+    )
     resume.option("--stack", metavar="NAME", help=_STACK)
     _plugin_option(resume)
 

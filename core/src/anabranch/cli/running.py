@@ -42,7 +42,7 @@ def resume(request: Request, output: Output) -> int:
     """Takes up a run where it stopped."""
 
     def start(observers: Sequence[Observer]) -> Run:
-        return resume_run(request.run, stack=request.stack, observers=observers)
+        return resume_run(request.run, stack=request.stack, observers=observers, wait=request.wait)
 
     return _shown(start, console.observer(hint=False), request.stack, output)
 
