@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from anabranch.authoring.draws import now as now
     from anabranch.authoring.draws import random as random
     from anabranch.authoring.draws import uuid4 as uuid4
+    from anabranch.authoring.naps import sleep as sleep
     from anabranch.authoring.pipelines import Pipeline as Pipeline
     from anabranch.authoring.pipelines import pipeline as pipeline
     from anabranch.authoring.runs import Run as Run
@@ -46,6 +47,7 @@ _NAMES = {
     "now": "anabranch.authoring.draws",
     "random": "anabranch.authoring.draws",
     "uuid4": "anabranch.authoring.draws",
+    "sleep": "anabranch.authoring.naps",
     "Pipeline": "anabranch.authoring.pipelines",
     "pipeline": "anabranch.authoring.pipelines",
     "Run": "anabranch.authoring.runs",

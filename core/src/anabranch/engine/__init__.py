@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from anabranch.engine.awaiting import AsyncSteps as AsyncSteps
     from anabranch.engine.awaiting import in_thread as in_thread
     from anabranch.engine.awaiting import is_leaving as is_leaving
+    from anabranch.engine.awaiting import paused as paused
     from anabranch.engine.awaiting import run_body as run_body
     from anabranch.engine.awaiting import until_done as until_done
     from anabranch.engine.awaiting import within as within
@@ -23,6 +24,7 @@ __getattr__ = lazy(
         "until_done": "anabranch.engine.awaiting",
         "in_thread": "anabranch.engine.awaiting",
         "is_leaving": "anabranch.engine.awaiting",
+        "paused": "anabranch.engine.awaiting",
         "run_body": "anabranch.engine.awaiting",
         "within": "anabranch.engine.awaiting",
     },

@@ -120,3 +120,9 @@ def is_leaving(error: BaseException) -> bool:
 async def in_thread(function: Callable[..., Any], *args: object) -> Any:
     """Calls a blocking function without blocking the loop, in a copy of this context."""
     return await asyncio.to_thread(function, *args)
+
+
+async def paused(pause: Callable[[], float]) -> None:
+    """Sleeps as long as `pause()` says, until it says 0."""
+    while (seconds := pause()) > 0:  # noqa: ASYNC110  (what ends it early has no event)
+        await asyncio.sleep(seconds)

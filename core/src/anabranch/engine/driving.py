@@ -238,6 +238,11 @@ class Driver:
         if self._crash is not None:
             raise self._crash
 
+    def check_going_on(self, scope: Scope) -> None:
+        self.check()
+        if is_stopping(scope):
+            raise RunStopping
+
     def cancel_running(self, scope: Scope) -> None:
         for node in self._scheduler.running_in(scope):
             self.cancel(node)
