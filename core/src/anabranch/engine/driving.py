@@ -371,7 +371,8 @@ class Driver:
 
     def _tick(self) -> None:
         self._given.interrupts.again()
-        self._pool.tick()
+        if not self._recorder.is_writing:  # a thread that writes has no use for another one
+            self._pool.tick()
         self._executor.show_running()
         self._recorder.flush()
         now = time.monotonic()

@@ -32,6 +32,11 @@ class Recorder:
         self.failure: JournalError | None = None
         self.on_failure: Callable[[], None] = lambda: None
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether a thread is at it just now."""
+        return self._writing.locked()
+
     def note(self, *events: Event) -> None:
         """Written with the next commit."""
         with self._buffer_lock:
