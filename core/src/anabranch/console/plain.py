@@ -98,27 +98,29 @@ class PlainLines:
         return ""
 
     def _of_call(self, call: Call, event: OutcomeRecorded | OutcomeReused | AttemptEnded) -> str:
+        if call.map is not None and not isinstance(event, AttemptEnded):
+            lines = [self._item(call), self._of_map(call.map, event.at)]
+            return "\n".join(filter(None, lines))
+        seen = self._seen(call)
+        if seen <= ONE_BY_ONE:
+            return self._single(call, event)
+        return f"{self._single(call, event)}  ({seen:,} so far)" if _is_round(seen) else ""
+
+    def _single(self, call: Call, event: OutcomeRecorded | OutcomeReused | AttemptEnded) -> str:
         path = self.progress.path(call)
         if isinstance(event, AttemptEnded):
             wait = duration(event.retry_at - event.at)
-            return self._single(call, _told("to retry", path, f"in {wait}: {brief(event.failure)}"))
-        if call.map is not None:
-            lines = [self._item(call), self._of_map(call.map, event.at)]
-            return "\n".join(filter(None, lines))
+            return _told("to retry", path, f"in {wait}: {brief(event.failure)}")
         if call.is_reused:
-            return self._single(call, _told("reused", path, ""))
+            return _told("reused", path, "")
         detail = duration(call.seconds) if call.status in ("completed", "failed") else ""
-        return self._single(
-            call, _told(call.status, path, "  ".join(filter(None, [detail, call.trouble])))
-        )
+        return _told(call.status, path, "  ".join(filter(None, [detail, call.trouble])))
 
-    def _single(self, call: Call, line: str) -> str:
-        """The line, as long as there are few of its kind; then a count, at 50, 100, 200, 500, ..."""
+    def _seen(self, call: Call) -> int:
+        """How many of its kind there were: few are told one by one, then a count, at 50, 100, 200, 500, ..."""
         kind = f"{call.status} {call.display.rpartition('_')[0] or call.display}"
         seen = self._endings[kind] = self._endings.get(kind, 0) + 1
-        if seen <= ONE_BY_ONE:
-            return line
-        return f"{line}  ({seen:,} so far)" if _is_round(seen) else ""
+        return seen
 
     def _item(self, call: Call) -> str:
         if call.status != "failed" or call.map is None:
