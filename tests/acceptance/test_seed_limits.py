@@ -113,14 +113,16 @@ def test_a_pipeline_in_a_step_is_refused(verb: str) -> None:
 
 
 def test_embed_and_submit_outside_a_body_are_refused() -> None:
-    for verb in (child.submit, child.embed):
-        with refused(CallError):
+    for name, verb in (("submit", child.submit), ("embed", child.embed)):
+        with refused(CallError) as told:
             verb()
+        assert f"child.{name}() works in a pipeline's body only" in str(told.value)
 
 
 def test_a_pipeline_that_is_not_dynamic_does_not_exist() -> None:
-    with refused(DefinitionError):
+    with refused(DefinitionError) as told:
         pipeline(dynamic=False)
+    assert "dynamic" in str(told.value)
 
 
 def test_a_child_may_return_nothing_one_output_a_tuple_or_a_dict() -> None:

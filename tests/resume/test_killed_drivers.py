@@ -54,47 +54,40 @@ def test_L1_a_driver_killed_at_a_write_is_resumed_to_the_end(
         past.end(expected)
 
 
-def test_L1_L8_a_driver_killed_at_50_random_moments_is_resumed_to_the_end(
-    drivers, history, expected
+def lives_cut_short(
+    drivers: Any, past: Any, chance: random.Random, duration: float, by: int, expected: Any
+) -> int:
+    """Drives a run to its end, where `past` judges it, through lives that a signal cuts short; how many these were."""
+    runs, cut = drivers.count(), 0
+    seconds = chance.uniform(0.02, 1.0) * duration
+    done = drivers.drive("new", seconds=seconds, with_signal=by)
+    if drivers.count() == runs:
+        drivers.told()
+        return 0  # it ended before there was a run
+    past.life()
+    while not done:
+        assert drivers.state().status in ENDED_BY[by]
+        cut += 1
+        seconds = chance.choice([None, chance.uniform(0.02, 1.0) * duration])
+        done = drivers.drive("latest", seconds=seconds, with_signal=by)
+        past.life()
+    past.end(expected)
+    return cut
+
+
+ENDED_BY = {signal.SIGKILL: ("running",), signal.SIGINT: ("running", "interrupted")}
+"""What the events say of a run that was cut short: `running` if its driver had no time for a last word."""
+
+
+@pytest.mark.parametrize(
+    ("by", "times"), [(signal.SIGKILL, 50), (signal.SIGINT, 25)], ids=["killed", "interrupted"]
+)
+def test_L1_L8_L9_a_driver_cut_short_at_random_moments_is_resumed_to_the_end(
+    by, times, drivers, history, expected
 ) -> None:
+    """Killed, or by Ctrl-C, which gives the lease back. Nothing that was recorded is lost."""
     chance = random.Random(20261124)
     duration, _ = unbroken(drivers, "everything", expected)
-    kills = 0
-    while kills < 50:
-        past, runs = history(), drivers.count()
-        done = drivers.drive("new", seconds=chance.uniform(0.02, 1.0) * duration)
-        kills += not done
-        if drivers.count() == runs:
-            drivers.told()
-            continue  # it was killed before there was a run
-        past.life()
-        while not done:
-            seconds = chance.choice([None, chance.uniform(0.02, 1.0) * duration])
-            done = drivers.drive("latest", seconds=seconds)
-            kills += not done
-            past.life()
-        past.end(expected)
-
-
-def test_L9_a_driver_interrupted_at_25_random_moments_is_resumed_to_the_end(
-    drivers, history, expected
-) -> None:
-    """Ctrl-C: the run is shown as interrupted, its lease is given back, and nothing of it is lost."""
-    chance = random.Random(7)
-    duration, _ = unbroken(drivers, "everything", expected)
-    interrupted = 0
-    while interrupted < 25:
-        past, runs = history(), drivers.count()
-        seconds = chance.uniform(0.1, 1.0) * duration
-        done = drivers.drive("new", seconds=seconds, with_signal=signal.SIGINT)
-        if drivers.count() == runs:
-            drivers.told()
-            continue
-        past.life()
-        while not done:
-            assert drivers.state().status in ("running", "interrupted")
-            interrupted += 1
-            seconds = chance.choice([None, chance.uniform(0.02, 1.0) * duration])
-            done = drivers.drive("latest", seconds=seconds, with_signal=signal.SIGINT)
-            past.life()
-        past.end(expected)
+    cut = 0
+    while cut < times:
+        cut += lives_cut_short(drivers, history(), chance, duration, by, expected)

@@ -132,14 +132,22 @@ def with_needs(calls: list[Call], chosen: set[int]) -> set[int]:
     return found
 
 
-def flow_of(calls: list[Call], order: list[int], stop: Any, inserted: list[int] = []) -> Any:  # noqa: B006
-    """A body that makes the calls in an order, with foreign ones in between; it stops at its end if it is to."""
+def stop_unless(notes: Any) -> Any:
+    """A step that ends the first life of a run, when nothing is noted yet, and not the second."""
 
     @step
-    def last(x: int) -> int:
-        if len(stop) == 0:
+    def stop() -> int:
+        if len(notes) == 0:
             raise OSError("not yet")
-        return x
+        return 1
+
+    return stop
+
+
+def flow_of(calls: list[Call], order: list[int], notes: Any, inserted: list[int] = []) -> Any:  # noqa: B006
+    """A body that makes the calls in an order, with foreign ones in between; it stops at its end if it is to."""
+
+    stop = stop_unless(notes)
 
     @pipeline
     def flow() -> Any:
@@ -151,7 +159,7 @@ def flow_of(calls: list[Call], order: list[int], stop: Any, inserted: list[int] 
         for made in got.values():
             if hasattr(made, "wait"):
                 made.wait()
-        return last(1)
+        return stop()
 
     return flow
 
@@ -169,7 +177,7 @@ def test_L2_200_calls_in_another_order_are_all_known_again(seed, lab, notes) -> 
     again = lab.resume(run, flow_of(calls, shuffled(chance, calls, set(range(200))), notes))
 
     assert again.load() == 1
-    assert lab.executed(again) == ["last"]
+    assert lab.executed(again) == ["stop"]
     assert len(lab.state(again).invocations) == before
     discarded = [e for e in lab.events(again) if isinstance(e, OutcomeDiscarded)]
     assert [event.reason for event in discarded] == ["it failed; resume tries again"]
@@ -191,19 +199,15 @@ def test_L2_calls_that_are_inserted_and_removed_leave_the_others_alone(seed, lab
     assert again.load() == 1
     executed = lab.executed(again)
     assert len(executed) == 11
-    assert {name.partition("_")[0] for name in executed} == {"mixed", "last"}
-    assert set(lab.reasons(again)) == {"last"}
+    assert {name.partition("_")[0] for name in executed} == {"mixed", "stop"}
+    assert set(lab.reasons(again)) == {"stop"}
 
 
 def test_L2_equal_calls_are_told_apart_by_their_count(lab, notes) -> None:
     """Ten equal calls and then twelve: two are new, whichever of them are called, submitted or mapped."""
 
     def flow_for(count: int) -> Any:
-        @step
-        def stop() -> int:
-            if len(notes) == 0:
-                raise OSError
-            return 0
+        stop = stop_unless(notes)
 
         @pipeline
         def flow() -> Any:
@@ -240,11 +244,7 @@ def test_L2_equal_calls_are_told_apart_by_their_count(lab, notes) -> None:
 @pytest.mark.parametrize("chunk", [1, 4])
 def test_L2_items_over_plain_values_are_known_in_a_changed_list(change, chunk, lab, notes) -> None:
     def flow_for(items: list[int], chunk_size: int) -> Any:
-        @step
-        def stop() -> int:
-            if len(notes) == 0:
-                raise OSError
-            return 0
+        stop = stop_unless(notes)
 
         @pipeline
         def flow() -> Any:
@@ -270,11 +270,7 @@ def test_L2_items_over_plain_values_are_known_in_a_changed_list(change, chunk, l
 
 def test_L2_equal_items_of_a_map_are_told_apart_by_their_count(lab, notes) -> None:
     def flow_for(items: list[int]) -> Any:
-        @step
-        def stop() -> int:
-            if len(notes) == 0:
-                raise OSError
-            return 0
+        stop = stop_unless(notes)
 
         @pipeline
         def flow() -> Any:
@@ -297,11 +293,7 @@ def test_L2_a_call_with_an_id_is_known_by_it_alone(lab, notes) -> None:
     """Its arguments are then no part of what it is, but of what its outcome depends on."""
 
     def flow_for(x: int) -> Any:
-        @step
-        def stop() -> int:
-            if len(notes) == 0:
-                raise OSError
-            return 0
+        stop = stop_unless(notes)
 
         @pipeline
         def flow() -> Any:

@@ -11,6 +11,7 @@ import pytest
 
 from anabranch import pipeline, sleep, step
 from anabranch.authoring import naps
+from anabranch.engine import resting
 from anabranch.errors import CallError
 
 
@@ -40,7 +41,8 @@ class Time:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
     clock = Time()
     patched = SimpleNamespace(time=clock.time, monotonic=clock.monotonic, sleep=clock.sleep)
-    monkeypatch.setattr(naps, "time", patched)
+    for module in (naps, resting):
+        monkeypatch.setattr(module, "time", patched)
     return clock
 
 
@@ -149,6 +151,24 @@ def test_async_bodies_and_steps_await_it_and_others_go_on(lab) -> None:
 
     assert len(lab.start(flow).load()) == 20
     assert len(woken) == 20
+
+
+def test_a_sync_body_inside_an_async_one_and_hooks_sleep_without_await(lab, clock) -> None:
+    @step(on_success=lambda: sleep(3))
+    async def work() -> int:
+        return 1
+
+    @pipeline
+    def inner() -> None:
+        sleep(4)
+
+    @pipeline(on_end=lambda: sleep(5))
+    async def flow() -> Any:
+        inner.embed()
+        return await work.submit()
+
+    assert lab.start(flow).status == "completed"
+    assert clock.slept == pytest.approx(12)
 
 
 def test_a_step_that_sleeps_can_be_cancelled(lab) -> None:

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from anabranch.engine.failures import rebuilt
 from anabranch.engine.launching import Finished
 from anabranch.errors import RunBusy
-from anabranch.journal.events import LogWritten
-from anabranch.journal.fold import fold
+from anabranch.journal.fold import read_state
 from anabranch.journal.holders import this_holder
 from anabranch.model.ids import RunId
 from anabranch.stacks import Stack
@@ -47,7 +46,7 @@ def _waited(run: RunId, stack: Stack) -> str:
 
 
 def _recorded(run: RunId, stack: Stack) -> Finished:
-    state = fold(stack.journal.read(run, without=(LogWritten,)))
+    state = read_state(stack.journal, run)
     error = None
     if state.failure is not None:
         data = stack.journal.data(run, state.end_number)

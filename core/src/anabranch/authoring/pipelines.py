@@ -13,7 +13,7 @@ from anabranch.authoring.callnames import After, split
 from anabranch.authoring.steps import Step, _checked_function
 from anabranch.engine.artifacts import Handle
 from anabranch.engine.calling import CallOptions
-from anabranch.engine.current import StepRun, current
+from anabranch.engine.current import BodyRun, StepRun, current
 from anabranch.engine.definitions import PipelineDefinition, Signature
 from anabranch.engine.futures import StepFuture
 from anabranch.errors import CallError, DefinitionError, NestingError
@@ -97,10 +97,16 @@ class Pipeline(Generic[P, R]):
         Returns what the body returned; of an `async def` body a coroutine, to be awaited.
         """
         self._refuse_in_step("embedded")
-        body_for(f"{self.name}.embed()")
+        home, scope = body_for(f"{self.name}.embed()")
         definition = self._definition
         bound = definition.signature.bind(args, kwargs)
-        return definition.signature.call(definition.function, bound)
+        if definition.is_async:
+            return definition.signature.call(definition.function, bound)
+        token = current.set(BodyRun(home, scope))
+        try:
+            return definition.signature.call(definition.function, bound)
+        finally:
+            current.reset(token)
 
     def start(
         self,

@@ -18,7 +18,7 @@ from anabranch.engine.shapes import rebuilt
 from anabranch.engine.values import Values
 from anabranch.errors import RunFailed, RunNotFound
 from anabranch.journal.events import LogWritten, RunCreated
-from anabranch.journal.fold import RunState, fold
+from anabranch.journal.fold import RunState, read_state
 from anabranch.model.ids import InvocationId, RunId
 from anabranch.model.records import Output, RunStatus
 from anabranch.stacks import Stack, open_stack
@@ -41,7 +41,7 @@ class Run:
     def state(self) -> RunState:
         """The state that the journal's events add up to."""
         if self._state is None:
-            self._state = fold(self._stack.journal.read(self.id, without=(LogWritten,)))
+            self._state = read_state(self._stack.journal, self.id)
         return self._state
 
     @property

@@ -9,10 +9,7 @@ from anabranch.cli.output import Output
 from anabranch.console.documents import run_document, runs_document
 from anabranch.console.graphs import graph_document, graph_of
 from anabranch.errors import UserMistake
-from anabranch.journal.events import LogWritten
-from anabranch.journal.fold import RunState, fold
-from anabranch.journal.interface import Journal
-from anabranch.model.ids import RunId
+from anabranch.journal.fold import read_state
 from anabranch.stacks import open_stack
 
 
@@ -37,7 +34,7 @@ def runs_show(request: Request, output: Output) -> int:
     with open_stack(request.stack) as stack:
         output.warn(stack.problems)
         id = stack.journal.find(request.run)
-        state, summary = _state(stack.journal, id), stack.journal.summary(id)
+        state, summary = read_state(stack.journal, id), stack.journal.summary(id)
     if output.is_json:
         output.document(run_document(state, summary))
     else:
@@ -49,14 +46,10 @@ def runs_graph(request: Request, output: Output) -> int:
     """The graph of one run."""
     with open_stack(request.stack) as stack:
         output.warn(stack.problems)
-        state = _state(stack.journal, stack.journal.find(request.run))
+        state = read_state(stack.journal, stack.journal.find(request.run))
     graph = graph_of(state)
     if output.is_json:
         output.document(graph_document(graph))
     else:
         console.print_graph(graph, cast(Literal["text", "mermaid", "dot"], request.format))
     return COMPLETED
-
-
-def _state(journal: Journal, run: RunId) -> RunState:
-    return fold(journal.read(run, without=(LogWritten,)))

@@ -87,7 +87,7 @@ class Bodies:
         return end
 
     def _run(self, scope: Scope, arguments: Mapping[str, object]) -> BodyEnd:
-        token = current.set(BodyRun(self._home, scope))
+        token = current.set(BodyRun(self._home, scope, scope.definition.is_async))
         plain: list[object] = []
         try:
             shape = shape_of(_called(scope.definition, arguments), plain)

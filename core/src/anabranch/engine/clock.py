@@ -6,9 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from anabranch.engine.workers import TICK_SECONDS
-
 IDLE_SECONDS = 0.1
+BUSY_SECONDS = 0.002
 
 
 class Clock:
@@ -54,7 +53,7 @@ class Clock:
     def _pause(self) -> list[Callable[[], None]]:
         with self._changed:
             self._watching = self._busy()
-            wait = TICK_SECONDS if self._watching else IDLE_SECONDS
+            wait = BUSY_SECONDS if self._watching else IDLE_SECONDS
             if self._due:
                 wait = min(wait, max(0.0, self._due[0][0] - time.monotonic()))
             if not self._closed:

@@ -21,11 +21,13 @@ from anabranch.engine.scopes import Scope
 class StepRun:
     """One attempt that is running. `note` adds an event to the run's journal.
 
-    `lines` is what it has printed since that was last written down, `size` how many characters that is.
+    `is_async` says whether an `async def` is running, which a hook is not. `lines` is what it has printed since that
+    was last written down, `size` how many characters that is.
     """
 
     invocation: Invocation
     note: Callable[[Any], None]
+    is_async: bool = False
     captures: bool = True
     started_at: float = 0.0
     announced: bool = False
@@ -82,10 +84,11 @@ class BodyHome(Protocol):
 
 @dataclass(eq=False, slots=True)
 class BodyRun:
-    """A pipeline body that is running in `home`. `embed` keeps the parent's."""
+    """A pipeline body that is running in `home`; an embedded one has the scope of its parent."""
 
     home: BodyHome
     scope: Scope
+    is_async: bool = False
 
 
 current: ContextVar[BodyRun | StepRun | None] = ContextVar("anabranch_current", default=None)

@@ -133,7 +133,7 @@ class Executor:
         now = time.time()
         if node.map is not None and node.attempt == 1:
             self._recorder.note(created(node, now))
-        step = StepRun(node, self._recorder.note, _captures(node), now)
+        step = StepRun(node, self._recorder.note, node.definition.is_async, _captures(node), now)
         self._active.add(step)
         hook = _options(node).on_start
         if hook is not None:

@@ -33,12 +33,11 @@ from anabranch.journal.events import (
     DriverStarted,
     Event,
     Json,
-    LogWritten,
     OutcomeDiscarded,
     RunCreated,
     RunEnded,
 )
-from anabranch.journal.fold import RunState, fold
+from anabranch.journal.fold import RunState, read_state
 from anabranch.journal.holders import is_gone, this_holder
 from anabranch.journal.interface import RunWriter
 from anabranch.model.ids import RunId, new_run_id
@@ -105,7 +104,7 @@ def relaunch(
     dead = lease.epoch if lease is not None and is_gone(lease.holder) else None
     writer = stack.journal.acquire(run, this_holder(), stack.lease_seconds, dead_epoch=dead)
     try:
-        state = fold(stack.journal.read(run, without=(LogWritten,)))
+        state = read_state(stack.journal, run)
         created = state.created
         if created is None or state.status in ("completed", "cancelled"):
             raise RunNotResumable(

@@ -20,12 +20,34 @@ def rested(node: Invocation, check: Callable[[], None]) -> bool:
 
     `check` raises what has befallen the run.
     """
-    while (left := node.not_before - time.time()) > 0:
-        check()
+    wait = node.not_before - time.time()
+    if wait <= 0:
+        return True
+    pause = Pause(wait, node.not_before, check)
+    while (left := pause()) > 0:
         if node.cancelling or is_stopping(node.scope):
             return False
-        time.sleep(min(left, _LOOK_SECONDS))
+        time.sleep(left)
     return True
+
+
+class Pause:
+    """Called again and again: how long to sleep before the next call, in seconds; 0 when it is over.
+
+    It is over at `until`, in unix seconds, but never lasts longer than `seconds` from now, so that a clock which is set
+    back does not lengthen it. `check` raises what ends it early.
+    """
+
+    def __init__(self, seconds: float, until: float, check: Callable[[], None]) -> None:
+        self._until, self._check = until, check
+        self._latest = time.monotonic() + seconds
+
+    def __call__(self) -> float:
+        left = min(self._until - time.time(), self._latest - time.monotonic())
+        if left <= 0:
+            return 0.0
+        self._check()
+        return min(left, _LOOK_SECONDS)
 
 
 class Resting:

@@ -7,14 +7,12 @@ just made possible goes to the front, so that an item runs through a chain of ma
 """
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 
 from anabranch.engine.nodes import Invocation
 
 IDLE_SECONDS = 5.0
-TICK_SECONDS = 0.002
 _AT_ONCE = 2
 
 
@@ -26,7 +24,6 @@ class WorkerPool:
         self._queue: deque[Invocation] = deque()
         self._changed = threading.Condition(threading.Lock())
         self._threads = self._idle = self._taken = self._taken_before = 0
-        self._stood_at: float | None = None
         self._closed = False
 
     def put(self, invocation: Invocation, front: bool = False) -> bool:
@@ -49,20 +46,11 @@ class WorkerPool:
         return bool(self._queue)
 
     def tick(self) -> None:
-        """Doubles the threads if they took less than one call each since the last tick.
-
-        Where busy Python code leaves the clock little time, ticks come late; a late one does what those missed would.
-        """
+        """Doubles the threads if they took less than one call each since the last tick."""
         with self._changed:
             taken, self._taken_before = self._taken - self._taken_before, self._taken
-            if not self._queue or self._idle or taken >= self._threads:
-                self._stood_at = None
-                return
-            now = time.monotonic()
-            missed = (now - self._stood_at) / TICK_SECONDS if self._stood_at else 1
-            self._stood_at = now
-            missing = self._threads * (2 ** min(max(int(missed), 1), 16) - 1)
-            self._add(min(missing, self._limit - self._threads, len(self._queue)))
+            if self._queue and not self._idle and taken < self._threads:
+                self._add(min(self._threads, self._limit - self._threads, len(self._queue)))
 
     def remove(self, invocation: Invocation) -> bool:
         """Takes it out again; False if it is not queued (any more)."""

@@ -20,6 +20,7 @@ from anabranch.journal.events import (
     Event,
     InvocationCreated,
     Json,
+    LogWritten,
     MapExpanded,
     MetadataLogged,
     OutcomeDiscarded,
@@ -29,6 +30,7 @@ from anabranch.journal.events import (
     RunEnded,
     ValueDrawn,
 )
+from anabranch.journal.interface import Journal
 from anabranch.model.ids import InvocationId, RunId
 from anabranch.model.records import Failure, Output, RunStatus, Status
 
@@ -150,6 +152,11 @@ def fold(events: Iterable[tuple[int, Event]]) -> RunState:
     for number, event in events:
         state.apply(number, event)
     return state
+
+
+def read_state(journal: Journal, run: RunId) -> RunState:
+    """The state of a run as its journal has it. Raises what `Journal.read` does."""
+    return fold(journal.read(run, without=(LogWritten,)))
 
 
 def _run_created(state: RunState, number: int, event: RunCreated) -> None:

@@ -190,12 +190,18 @@ def _count(owner: str, name: str, value: object) -> int:
 
 
 def _seconds(owner: str, name: str, value: object) -> float:
+    seconds = seconds_of(value)
+    if seconds is None or seconds <= 0:
+        raise _bad(owner, name, value, "a timedelta or a number of seconds above 0")
+    return seconds
+
+
+def seconds_of(value: object) -> float | None:
+    """A duration in seconds, from a timedelta or a number of seconds; `None` for what is no finite number."""
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise _bad(owner, name, value, "a timedelta or a number of seconds above 0")
-    if not 0 < seconds < math.inf:
-        raise _bad(owner, name, value, "a timedelta or a number of seconds above 0")
-    return float(seconds)
+        return None
+    return float(seconds) if -math.inf < seconds < math.inf else None
 
 
 def _exceptions(name: str, value: object) -> tuple[type[BaseException], ...]:
