@@ -36,7 +36,7 @@ _FENCE = re.compile(
 _COMMENT = re.compile(r"<!--\s*([^>]*?)\s*-->\s*\Z")
 _TITLE = re.compile(r'title="([^"]+)"')
 _VARYING = (
-    (re.compile(r"\b\d{8}-\d{6}-\w{5}\b"), "RUN"),
+    (re.compile(r"\b\d{8}-\d{6}-\w{6}\b"), "RUN"),
     (re.compile(r"\b\d+(\.\d+)? (s|ms)\b"), "TIME"),
     (re.compile(r"[ \t]+"), " "),
     (re.compile(r" ?\n"), "\n"),

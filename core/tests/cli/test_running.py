@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-RUN = re.compile(r"\d{8}-\d{6}-\w{5}")
+RUN = re.compile(r"\d{8}-\d{6}-\w{6}")
 
 
 def test_a_run_prints_what_the_user_prints_and_tells_the_rest_on_standard_error(anabranch):

@@ -36,7 +36,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory, created, life, call, outcom
             data = made.randbytes(made.choice([0, 60, 2000]))
             writer.append([call(str(number)), outcome(str(number), data=data)])
         if number == 6:
-            journal._connection.execute(
+            journal._file._connection.execute(
                 "PRAGMA wal_checkpoint(TRUNCATE)"
             )  # the rest stays in the log
     for writer in writers[::2]:

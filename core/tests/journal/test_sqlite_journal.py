@@ -13,8 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anabranch.errors import JournalError, JournalVersion, LeaseLost, RunBusy, RunNotFound
-from anabranch.journal.events import DriverEnded, InvocationCreated, LogWritten, RunEnded
-from anabranch.journal.interface import Journal
+from anabranch.journal.events import (
+    DriverEnded,
+    InvocationCreated,
+    LogWritten,
+    RunCreated,
+    RunEnded,
+)
+from anabranch.journal.interface import Journal, Message
 from anabranch.journal.sqlite import SqliteJournal
 from anabranch.model.ids import RunId
 
@@ -423,8 +429,8 @@ def test_a_full_disk_is_told_with_what_to_do_and_nothing_recorded_is_lost(
 ) -> None:
     writer = journal.create(created(), "me", LONG)
     writer.append([call("a")])
-    pages = journal._connection.execute("PRAGMA page_count").fetchone()[0]
-    journal._connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+    pages = journal._file._connection.execute("PRAGMA page_count").fetchone()[0]
+    journal._file._connection.execute(f"PRAGMA max_page_count = {pages + 1}")
 
     with pytest.raises(JournalError, match="full") as caught:  # noqa: PT012
         for number in range(1000):
@@ -432,7 +438,7 @@ def test_a_full_disk_is_told_with_what_to_do_and_nothing_recorded_is_lost(
     three_lines(caught.value)
     assert "free some space" in str(caught.value)
 
-    journal._connection.execute("PRAGMA max_page_count = 1000000")
+    journal._file._connection.execute("PRAGMA max_page_count = 1000000")
     count = len(everything(journal, created().run))
     assert writer.append([call("later")]) == count + 1
 
@@ -547,3 +553,57 @@ def test_a_folder_that_was_there_before_is_left_alone(tmp_path: Path, created) -
     journal.close()
 
     assert not (tmp_path / ".gitignore").exists()
+
+
+def test_anybody_may_leave_a_message_for_the_driver_of_a_run(
+    journal: SqliteJournal, file: Path, created: Callable[..., RunCreated]
+) -> None:
+    """It needs no lease, is read in order, and stays for a driver that comes later."""
+    writer = journal.create(created(), "driver", 30.0)
+    other = SqliteJournal(file)
+    run = RunId("20260101-120000-aaaaa")
+
+    first = other.post(run, Message(kind="answer", sender="ada", subject="w", data=b"true"))
+    second = other.post(run, Message(kind="cancel", sender="bob"))
+
+    assert [number for number, _ in writer.inbox(after=0)] == [first, second]
+    assert writer.inbox(after=first) == [(second, Message(kind="cancel", sender="bob"))]
+    writer.release()
+    later = journal.acquire(run, "another driver", 30.0)
+    assert later.inbox(after=0)[0][1].data == b"true"
+    other.close()
+
+
+def test_a_message_is_for_one_run(
+    journal: SqliteJournal, created: Callable[..., RunCreated]
+) -> None:
+    """Another run's driver does not see it, and one to a run that is not there is refused."""
+    journal.create(created("20260101-120000-aaaaa"), "one", 30.0)
+    other = journal.create(created("20260101-120000-bbbbb"), "two", 30.0)
+
+    journal.post(RunId("20260101-120000-aaaaa"), Message(kind="cancel", sender="ada"))
+
+    assert other.inbox(after=0) == []
+    with pytest.raises(RunNotFound):
+        journal.post(RunId("20260101-120000-ccccc"), Message(kind="cancel", sender="ada"))
+
+
+def test_a_journal_of_the_first_format_opens_and_goes_on(
+    journal: SqliteJournal, file: Path, created: Callable[..., RunCreated]
+) -> None:
+    """What it lacks is added; what it holds is as it was."""
+    journal.create(created(), "driver", 30.0).release()
+    journal.close()
+    with sqlite3.connect(file) as old:
+        old.execute("DROP TABLE messages")
+        old.execute("PRAGMA user_version = 1")
+    old.close()
+
+    again = SqliteJournal(file)
+    run = RunId("20260101-120000-aaaaa")
+    writer = again.acquire(run, "driver", 30.0)
+
+    assert again.post(run, Message(kind="cancel", sender="ada")) > 0
+    assert len(writer.inbox(after=0)) == 1
+    assert [type(event).__name__ for _, event in again.read(run)] == ["RunCreated"]
+    again.close()

@@ -9,7 +9,7 @@ from anabranch.model.ids import InvocationId, RunId, child_run_id, new_run_id
 
 
 def test_a_run_id_is_short_and_can_be_typed() -> None:
-    assert re.fullmatch(r"\d{8}-\d{6}-[2-9a-z]{5}", new_run_id())
+    assert re.fullmatch(r"\d{8}-\d{6}-[2-9a-z]{6}", new_run_id())
 
 
 @given(st.integers(0, 4_000_000_000), st.integers(0, 4_000_000_000))
@@ -20,7 +20,7 @@ def test_run_ids_sort_by_when_the_runs_began(one: int, other: int) -> None:
 
 
 def test_run_ids_of_one_moment_differ() -> None:
-    assert len({new_run_id(0.0) for _ in range(1000)}) == 1000
+    assert len({new_run_id(0.0) for _ in range(20)}) == 20
 
 
 def test_a_child_is_named_after_its_run_and_its_identity() -> None:

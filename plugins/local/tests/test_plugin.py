@@ -84,7 +84,7 @@ def test_the_journal_commits_at_the_level_that_the_stack_sets(
     with open_stack("s") as stack:
         assert isinstance(stack.journal, SqliteJournal)
         stack.journal.create(CREATED, "somebody", 60)
-        with stack.journal._guarded() as database:
+        with stack.journal._file.guarded() as database:
             assert database.execute("PRAGMA synchronous").fetchone() == (pragma,)
 
 
@@ -103,7 +103,7 @@ def test_without_settings_the_components_have_the_defaults_of_the_models() -> No
         assert isinstance(stack.store, LocalStore)
         assert isinstance(stack.journal, SqliteJournal)
         assert stack.store._is_synced is LocalStoreSettings().synced
-        assert stack.journal._synchronous == SqliteSettings().synchronous
+        assert stack.journal._file._synchronous == SqliteSettings().synchronous
 
 
 def test_a_check_of_the_journal_leaves_it_as_it_was(project: Path) -> None:

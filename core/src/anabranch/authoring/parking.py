@@ -14,7 +14,7 @@ from anabranch.stacks import Stack
 
 _FIRST_LOOK_SECONDS = 0.1
 _LONGEST_LOOK_SECONDS = 2.0
-_LEFT = ("interrupted", "lost")
+_LEFT = ("interrupted", "paused", "lost")
 
 
 def in_turn(run: RunId, stack: Stack, drive: Callable[[], Finished]) -> Finished:

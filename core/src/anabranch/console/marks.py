@@ -20,6 +20,7 @@ MARKS: Marks = {
     "running": "●",
     "retrying": "↻",
     "interrupted": "‖",
+    "paused": "‖",
     "lost": "?",
     "more": "…",
     "from": "←",
@@ -38,6 +39,7 @@ ASCII: Marks = {
     "running": "*",
     "retrying": "~",
     "interrupted": "|",
+    "paused": "|",
     "more": ".",
     "from": "<-",
     "full": "#",
@@ -56,6 +58,7 @@ STYLES: Mapping[str, str] = {
     "running": "blue",
     "retrying": "yellow",
     "interrupted": "yellow",
+    "paused": "blue",
     "lost": "yellow",
 }
 

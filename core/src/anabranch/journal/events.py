@@ -27,7 +27,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCreated(Event):
-    """`entry` tells where the pipeline is found again; `arguments` is what it was called with, one for each."""
+    """`entry` tells where the pipeline is found again; `arguments` is what it was called with, one for each.
+
+    A rerun begins with what it takes over from `origin`, another run; else that is empty.
+    """
 
     run: RunId
     pipeline: str
@@ -36,6 +39,7 @@ class RunCreated(Event):
     tags: tuple[str, ...] = ()
     version: str
     arguments: tuple[Output, ...] = ()
+    origin: RunId | None = None
     data: bytes = b""
 
 
@@ -84,12 +88,16 @@ class AttemptStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptEnded(Event):
-    """An attempt failed and another will follow, not before `retry_at` (unix seconds)."""
+    """An attempt failed and another will follow, not before `retry_at` (unix seconds).
+
+    `is_spared`: the infrastructure failed, and the attempt does not count among those that the user allows.
+    """
 
     invocation: InvocationId
     attempt: int
     failure: Failure
     retry_at: float
+    is_spared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +106,8 @@ class OutcomeRecorded(Event):
 
     `shape` is the structure of a pipeline's result, its artifacts as references; `cause` the invocation whose failure
     made this one be skipped; `failed` what a child's body did not handle. `data` holds small outputs, or the
-    pickled exception.
+    pickled exception. `cache` is the key under which other runs may find it; `origin` the run whose outcome this one
+    repeats, for it had the same key.
     """
 
     invocation: InvocationId
@@ -112,6 +121,8 @@ class OutcomeRecorded(Event):
     cause: InvocationId | None = None
     failed: tuple[InvocationId, ...] = ()
     seconds: float = 0.0
+    cache: str = ""
+    origin: RunId | None = None
     data: bytes = b""
 
 
@@ -158,6 +169,44 @@ class ValueDrawn(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitOpened(Event):
+    """The body needs an answer to go on. `display` is the wait's name for people, `schema` what JSON fits it."""
+
+    wait: InvocationId
+    display: str
+    scope: InvocationId = ROOT_SCOPE
+    question: str = ""
+    schema: Json = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitAnswered(Event):
+    """The wait has its value, the JSON in `data`, from `sender`; `message` is the number of what brought it."""
+
+    wait: InvocationId
+    message: int
+    sender: str
+    data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRefused(Event):
+    """Message `message` does not fit the wait, for this reason; the wait stays open."""
+
+    wait: InvocationId
+    message: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelAsked(Event):
+    """`sender` wants the run to end; `message` is the number of what said so."""
+
+    message: int
+    sender: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetadataLogged(Event):
     """`invocation` is `None` for the run's own metadata."""
 
@@ -201,7 +250,7 @@ class RunEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverEnded(Event):
-    """A driver left in good order before the run was over."""
+    """A driver left in good order before the run was over: `interrupted`, or `paused` while only waits remain."""
 
     reason: str
 
@@ -221,6 +270,10 @@ _KINDS: dict[str, type[Event]] = {
         CodeSeen,
         CompletionObserved,
         ValueDrawn,
+        WaitOpened,
+        WaitAnswered,
+        AnswerRefused,
+        CancelAsked,
         MetadataLogged,
         LogWritten,
         HookFailed,

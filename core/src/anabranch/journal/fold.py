@@ -11,8 +11,10 @@ from typing import Any, Literal
 
 from anabranch.errors import JournalCorrupt
 from anabranch.journal.events import (
+    AnswerRefused,
     AttemptEnded,
     AttemptStarted,
+    CancelAsked,
     CodeSeen,
     CompletionObserved,
     DriverEnded,
@@ -29,6 +31,8 @@ from anabranch.journal.events import (
     RunCreated,
     RunEnded,
     ValueDrawn,
+    WaitAnswered,
+    WaitOpened,
 )
 from anabranch.journal.interface import Journal
 from anabranch.model.ids import InvocationId, RunId
@@ -40,7 +44,7 @@ class InvocationState:
     """What is known of one invocation. `outcome_number` is the event that holds its small outputs, 0 if none.
 
     `life` is the last driver life that spoke of it: after an edit of the body, a resumed run may no longer make a call
-    that an earlier life made.
+    that an earlier life made. `spared` counts the attempts that do not count, since the infrastructure ended them.
     """
 
     invocation: InvocationId
@@ -68,6 +72,8 @@ class InvocationState:
     reused_in_life: int = 0
     life: int = 0
     discarded: str = ""
+    spared: int = 0
+    origin: RunId | None = None
 
     @property
     def has_outcome(self) -> bool:
@@ -87,9 +93,28 @@ class MapState:
     life: int = 0
 
 
+@dataclass(slots=True, kw_only=True)
+class WaitState:
+    """A wait for an answer. `answer_number` is the event that holds it, 0 while there is none; `refused` why not."""
+
+    wait: InvocationId
+    display: str
+    scope: InvocationId
+    question: str
+    schema: Json
+    opened_at: float
+    answer_number: int = 0
+    sender: str = ""
+    refused: str = ""
+
+
 @dataclass(slots=True)
 class RunState:
-    """The state of a run. Only `apply` changes it."""
+    """The state of a run. Only `apply` changes it.
+
+    `worked_seconds` is how long drivers have lived for it since it began, or since it last ended, the present life
+    left out; `inbox` the number of the last message that a driver has dealt with.
+    """
 
     run: RunId = RunId("")
     pipeline: str = ""
@@ -110,6 +135,11 @@ class RunState:
     observed: dict[InvocationId, list[InvocationId]] = field(default_factory=dict)
     drawn: dict[tuple[InvocationId, str, int], float | str] = field(default_factory=dict)
     metadata: dict[InvocationId | None, dict[str, Json]] = field(default_factory=dict)
+    waits: dict[InvocationId, WaitState] = field(default_factory=dict)
+    inbox: int = 0
+    worked_seconds: float = 0.0
+    life_started_at: float = 0.0
+    last_at: float = 0.0
 
     def apply(self, number: int, event: Event) -> None:
         """Adds event `number` (from 1)."""
@@ -117,6 +147,7 @@ class RunState:
         handler = _HANDLERS.get(type(event))
         if handler is not None:
             handler(self, number, event)
+        self.last_at = event.at
 
     def known(self, invocation: InvocationId) -> InvocationState:
         state = self.invocations.get(invocation)
@@ -137,6 +168,11 @@ class RunState:
             return True
         parent = self.invocations.get(item.scope)
         return parent is not None and parent.reused_in_life == self.life
+
+    def open_waits(self) -> list[WaitState]:
+        """What the run waits for, the longest first; none once it is over."""
+        over = self.end_number > 0
+        return [] if over else [wait for wait in self.waits.values() if not wait.answer_number]
 
     def counts(self) -> dict[str, int]:
         """How many of the current invocations are in each status."""
@@ -165,6 +201,9 @@ def _run_created(state: RunState, number: int, event: RunCreated) -> None:
 
 def _driver_started(state: RunState, number: int, event: DriverStarted) -> None:
     """A new life: what was under way is not any more, and the run is not over."""
+    if state.life_started_at:
+        state.worked_seconds += max(0.0, state.last_at - state.life_started_at)
+    state.life_started_at = event.at
     state.life, state.holder, state.status = event.life, event.holder, "running"
     state.failure, state.failed, state.end_number = None, (), 0
     for invocation in state.invocations.values():
@@ -173,13 +212,15 @@ def _driver_started(state: RunState, number: int, event: DriverStarted) -> None:
 
 
 def _driver_ended(state: RunState, number: int, event: DriverEnded) -> None:
-    state.status, state.ended_at = "interrupted", event.at
+    state.status = "paused" if event.reason == "paused" else "interrupted"
+    state.ended_at = event.at
 
 
 def _run_ended(state: RunState, number: int, event: RunEnded) -> None:
     state.status, state.ended_at, state.end_number = event.status, event.at, number
     state.failure, state.failed = event.failure, event.failed
     state.shape, state.outputs = event.shape, event.outputs
+    state.worked_seconds = state.life_started_at = 0.0
 
 
 def _invocation_created(state: RunState, number: int, event: InvocationCreated) -> None:
@@ -223,6 +264,7 @@ def _attempt_ended(state: RunState, number: int, event: AttemptEnded) -> None:
     known = state.known(event.invocation)
     known.status, known.attempts, known.retry_at = "retrying", event.attempt, event.retry_at
     known.failure = event.failure
+    known.spared += event.is_spared
 
 
 def _outcome_recorded(state: RunState, number: int, event: OutcomeRecorded) -> None:
@@ -239,6 +281,7 @@ def _outcome_recorded(state: RunState, number: int, event: OutcomeRecorded) -> N
     known.shape, known.failure, known.cause = event.shape, event.failure, event.cause
     known.started_at = known.started_at or event.at - event.seconds
     known.failed, known.seconds, known.outcome_number = event.failed, event.seconds, number
+    known.origin = event.origin
 
 
 def _outcome_reused(state: RunState, number: int, event: OutcomeReused) -> None:
@@ -249,7 +292,7 @@ def _outcome_reused(state: RunState, number: int, event: OutcomeReused) -> None:
 def _outcome_discarded(state: RunState, number: int, event: OutcomeDiscarded) -> None:
     known = state.known(event.invocation)
     known.status, known.outcome_number, known.attempts = "pending", 0, 0
-    known.started_at = 0.0
+    known.started_at, known.spared, known.origin = 0.0, 0, None
     known.outputs, known.failure, known.cause, known.shape = (), None, None, None
     known.discarded = event.reason
 
@@ -266,6 +309,37 @@ def _completion_observed(state: RunState, number: int, event: CompletionObserved
 
 def _value_drawn(state: RunState, number: int, event: ValueDrawn) -> None:
     state.drawn[event.scope, event.kind, event.index] = event.value
+
+
+def _wait_opened(state: RunState, number: int, event: WaitOpened) -> None:
+    """Once for each wait; a later life may ask it in other words, as long as it has no answer."""
+    known = state.waits.get(event.wait)
+    if known is None or not known.answer_number:
+        state.waits[event.wait] = WaitState(
+            wait=event.wait,
+            display=event.display,
+            scope=event.scope,
+            question=event.question,
+            schema=event.schema,
+            opened_at=known.opened_at if known is not None else event.at,
+        )
+
+
+def _wait_answered(state: RunState, number: int, event: WaitAnswered) -> None:
+    known = state.waits[event.wait]
+    known.answer_number, known.sender, known.refused = number, event.sender, ""
+    state.inbox = max(state.inbox, event.message)
+
+
+def _answer_refused(state: RunState, number: int, event: AnswerRefused) -> None:
+    known = state.waits.get(event.wait)
+    if known is not None:
+        known.refused = event.reason
+    state.inbox = max(state.inbox, event.message)
+
+
+def _cancel_asked(state: RunState, number: int, event: CancelAsked) -> None:
+    state.inbox = max(state.inbox, event.message)
 
 
 def _metadata_logged(state: RunState, number: int, event: MetadataLogged) -> None:
@@ -287,5 +361,9 @@ _HANDLERS: dict[type[Event], Callable[[RunState, int, Any], None]] = {
     CodeSeen: _code_seen,
     CompletionObserved: _completion_observed,
     ValueDrawn: _value_drawn,
+    WaitOpened: _wait_opened,
+    WaitAnswered: _wait_answered,
+    AnswerRefused: _answer_refused,
+    CancelAsked: _cancel_asked,
     MetadataLogged: _metadata_logged,
 }

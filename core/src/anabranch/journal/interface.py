@@ -7,7 +7,7 @@ once a later one exists (law L4), so that a driver which was thought dead can do
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from anabranch.journal.events import Event, RunCreated
 from anabranch.model.ids import RunId
@@ -36,6 +36,19 @@ class RunSummary:
     lease: Lease | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What somebody else wants of a run's driver, who alone writes to the run.
+
+    `cancel` ends the run; `answer` gives the wait called `subject` its value, as JSON in `data`. `sender` is a person.
+    """
+
+    kind: Literal["cancel", "answer"]
+    sender: str
+    subject: str = ""
+    data: bytes = b""
+
+
 class RunWriter(Protocol):
     """The right to add to one run. Only its holder has one."""
 
@@ -48,6 +61,10 @@ class RunWriter(Protocol):
         Returns the number of the first, counting a run's events from 1. Raises `LeaseLost` if the lease has changed
         hands, `JournalError` if the journal's home refuses (no space left, read-only).
         """
+        ...
+
+    def inbox(self, after: int) -> Sequence[tuple[int, Message]]:
+        """The messages to this run with a number above `after`, in their order. They stay there."""
         ...
 
     def renew(self) -> None:
@@ -72,6 +89,13 @@ class Journal(Protocol):
         """The lease of an existing run. Raises `RunNotFound`, or `RunBusy` while another holder's lease lasts.
 
         The caller knows that the holder of `dead_epoch` is gone: a lease of that epoch is over already.
+        """
+        ...
+
+    def post(self, run: RunId, message: Message) -> int:
+        """Leaves a message for the run's driver, present or future; it needs no lease. Raises `RunNotFound`.
+
+        Returns its number. Numbers grow, and two messages never have the same.
         """
         ...
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields, replace
 
 from anabranch.errors import JournalCorrupt
-from anabranch.journal.events import DriverStarted, Event, RunEnded
+from anabranch.journal.events import DriverEnded, DriverStarted, Event, RunEnded
 from anabranch.journal.holders import is_gone
 from anabranch.journal.interface import Lease, RunSummary
 from anabranch.model.ids import RunId
@@ -28,7 +28,7 @@ CREATE TABLE runs (
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """`number` counts the runs of a file from 1. `status` and `ended` are `None` until the run has ended."""
+    """`number` counts the runs of a file from 1. `status` is `None` while the run goes on, `ended` until it is over."""
 
     number: int
     run: RunId
@@ -59,6 +59,8 @@ class RunRow:
                 row = replace(row, status=event.status, ended=float(event.at), head=head)
             elif isinstance(event, DriverStarted):
                 row = replace(row, status=None, ended=None, head=head)
+            elif isinstance(event, DriverEnded) and event.reason == "paused":
+                row = replace(row, status="paused", head=head)
         return row
 
     def summary(self, events: int) -> RunSummary:

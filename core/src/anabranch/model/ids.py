@@ -5,7 +5,7 @@ import time
 from typing import NewType
 
 RunId = NewType("RunId", str)
-"""Sortable by start, short enough to type: `20261124-035512-k7qf3`. A child run's id is `PARENT~IDENTITY`."""
+"""Sortable by start, short enough to type: `20261124-035512-k7qf3m`. A child run's id is `PARENT~IDENTITY`."""
 
 InvocationId = NewType("InvocationId", str)
 """32 hex characters computed from scope, step name and inputs: the same in every life of a run."""
@@ -19,7 +19,7 @@ _ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
 def new_run_id(now: float | None = None) -> RunId:
     """A fresh run id. `now` is in unix seconds (UTC in the id); `None` means the present."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
-    drawn = "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in os.urandom(5))
+    drawn = "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in os.urandom(6))
     return RunId(f"{stamp}-{drawn}")
 
 

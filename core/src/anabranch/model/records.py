@@ -7,9 +7,17 @@ Status = Literal["completed", "failed", "skipped", "cancelled"]
 """How an invocation can end. Exactly one is recorded for each."""
 
 RunStatus = Literal[
-    "running", "completed", "completed_with_failures", "failed", "cancelled", "interrupted", "lost"
+    "running",
+    "completed",
+    "completed_with_failures",
+    "failed",
+    "cancelled",
+    "interrupted",
+    "paused",
+    "lost",
 ]
-"""`interrupted`: its driver left in good order and it can be resumed. `lost`: its driver's lease ran out."""
+"""`interrupted`: its driver left in good order and it can be resumed. `paused`: it did so since only answers are
+missing. `lost`: its driver's lease ran out."""
 
 FINAL: frozenset[RunStatus] = frozenset(
     ("completed", "completed_with_failures", "failed", "cancelled")

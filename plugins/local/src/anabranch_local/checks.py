@@ -6,7 +6,8 @@ from contextlib import closing
 from pathlib import Path
 
 from anabranch.errors import RunNotFound, StackError
-from anabranch.journal.sqlite import SqliteJournal, make_folder
+from anabranch.journal.sqlite import SqliteJournal
+from anabranch.journal.sqlite_file import make_folder
 
 PATIENCE_SECONDS = 5.0
 """How long the check waits for a process that writes."""
