@@ -188,12 +188,12 @@ def test_every_example_of_a_page_runs(page: Path, tmp_path: Path) -> None:
 
 def test_output_that_differs_is_noticed() -> None:
     """A run id and a time may differ; a word, a line too many and a line too few may not."""
-    shown = "run 20260101-000000-abcde completed in 0.04 s\n...\nend\n"
+    shown = "run 20260101-000000-abcde7 completed in 0.04 s\n...\nend\n"
 
-    assert agrees(shown, "run 20270202-111111-zzzzz   completed in 12 s\nanything\nend\n")
-    assert not agrees(shown, "run 20270202-111111-zzzzz failed in 12 s\nanything\nend\n")
-    assert not agrees(shown, "run 20270202-111111-zzzzz completed in 12 s\nanything\nend\nmore\n")
-    assert not agrees(shown, "run 20270202-111111-zzzzz completed in 12 s\nend\n")
+    assert agrees(shown, "run 20270202-111111-zzzzz7   completed in 12 s\nanything\nend\n")
+    assert not agrees(shown, "run 20270202-111111-zzzzz7 failed in 12 s\nanything\nend\n")
+    assert not agrees(shown, "run 20270202-111111-zzzzz7 completed in 12 s\nanything\nend\nmore\n")
+    assert not agrees(shown, "run 20270202-111111-zzzzz7 completed in 12 s\nend\n")
 
 
 def test_a_block_knows_its_language_title_comment_and_line() -> None:
