@@ -131,8 +131,44 @@ class InfrastructureError(AnabranchError):
     """The machine, cluster or cloud failed, not the user's code: the same types on every backend."""
 
 
+class TransientFailure(InfrastructureError):
+    """What it ran on went away under it: tried again, and not at the expense of the user's own retries."""
+
+
+class Preempted(TransientFailure):
+    """The machine was taken back: a spot instance, an eviction, a drained node."""
+
+
+class JobLost(TransientFailure):
+    """Nobody will ever say how the job ended: its node is gone, or the backend has forgotten it."""
+
+
+class OutOfMemory(InfrastructureError):
+    """The attempt needed more memory than it was given, and was killed for it."""
+
+
+class ImagePullFailed(InfrastructureError):
+    """The image of the job cannot be had: no such image, or no right to it."""
+
+
+class Unschedulable(InfrastructureError):
+    """No machine of the backend can ever fit the resources that were asked for."""
+
+
+class QuotaExceeded(InfrastructureError):
+    """The account may not have more of what was asked for."""
+
+
 class StepTimeout(InfrastructureError):
     """A step ran longer than its `timeout`."""
+
+
+class QueueTimeout(InfrastructureError):
+    """A step waited longer than its `queue_timeout` for something to run on."""
+
+
+class RunTimeout(InfrastructureError):
+    """A run, or a child run, worked longer than the `timeout` of its pipeline."""
 
 
 class Cancelled(InfrastructureError):

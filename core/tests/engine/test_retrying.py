@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anabranch import Retry, context, pipeline, step
-from anabranch.errors import DefinitionError, RunBusy
+from anabranch.errors import DefinitionError, JobLost, Preempted, RunBusy
 from anabranch.journal.events import AttemptEnded, DriverStarted, Event, OutcomeRecorded
 
 
@@ -264,7 +264,7 @@ def test_the_wait_is_never_negative_and_never_longer_than_the_longest_with_its_j
 ) -> None:
     retry = Retry(max_attempts=31, delay=delay, backoff=backoff, max_delay=max_delay, jitter=jitter)
 
-    wait = retry.wait_seconds(attempt, chance)
+    wait = retry.wait_seconds(OSError(), attempt, 0, chance)
 
     assert 0 <= wait <= max_delay * (1 + jitter) + 1e-9
 
@@ -273,7 +273,7 @@ def test_the_wait_is_never_negative_and_never_longer_than_the_longest_with_its_j
 def test_the_wait_of_a_very_late_attempt_can_be_told(attempt: int) -> None:
     retry = Retry(max_attempts=10**6, delay=1.0, backoff=2.0, max_delay=60.0)
 
-    assert 0 < retry.wait_seconds(attempt, 0.5) <= 60.0
+    assert 0 < retry.wait_seconds(OSError(), attempt, 0, 0.5) <= 60.0
 
 
 @pytest.mark.parametrize(
@@ -311,3 +311,89 @@ def test_a_run_that_another_driver_has_is_not_resumed_beside_it(lab, notes) -> N
     assert lab.start(flow).load() == 1
     (told,) = notes.take()
     assert "already has a driver" in told
+
+
+SOON = {"infrastructure_delay": 0.001}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_failure_of_the_infrastructure_spends_none_of_the_users_attempts(way, lab, notes) -> None:
+    """Two machines go away, and the one attempt that the user allows is still there."""
+    troubles = [Preempted("spot"), JobLost("node gone"), None]
+
+    def inside() -> int:
+        notes.add(context().attempt)
+        trouble = troubles[len(notes) - 1]
+        if trouble is not None:
+            raise trouble
+        return 7
+
+    run = lab.start(called(way, inside, retry=Retry(**SOON)))
+
+    assert run.load() == 7
+    assert notes.take() == [1, 2, 3]
+    assert [event.is_spared for event in lab.attempts_ended(run)] == [True, True]
+
+
+def test_the_infrastructures_budget_ends_too(lab, notes) -> None:
+    def inside() -> int:
+        notes.add(1)
+        raise Preempted("spot")
+
+    run = lab.start(called("call", inside, retry=Retry(infrastructure_retries=2, **SOON)))
+
+    assert isinstance(run.error, Preempted)
+    assert len(notes) == 3
+
+
+def test_both_budgets_are_counted_apart(lab, notes) -> None:
+    """The user's second attempt is the fourth in all: two machines went away in between."""
+    troubles = [OSError(), Preempted("a"), JobLost("b"), OSError()]
+
+    def inside() -> int:
+        notes.add(context().attempt)
+        raise troubles[len(notes) - 1]
+
+    run = lab.start(called("submit", inside, retry=Retry(max_attempts=2, **SOON)))
+
+    assert isinstance(run.error, OSError)
+    assert notes.take() == [1, 2, 3, 4]
+
+
+def test_what_the_user_never_wants_tried_again_is_not(lab, notes) -> None:
+    def inside() -> int:
+        notes.add(1)
+        raise Preempted("spot")
+
+    run = lab.start(called("call", inside, retry=Retry(never_on=Preempted)))
+
+    assert isinstance(run.error, Preempted)
+    assert len(notes) == 1
+
+
+def test_the_infrastructures_budget_outlives_the_driver(lab, notes) -> None:
+    """Law L1: what earlier lives have spent of it stays spent."""
+
+    def inside() -> int:
+        notes.add(context().attempt)
+        raise Preempted("spot")
+
+    def interrupt(number: int, event: Event) -> None:
+        if isinstance(event, AttemptEnded):
+            _thread.interrupt_main()
+
+    flow = called("call", inside, retry=Retry(infrastructure_retries=1, infrastructure_delay=0.2))
+    run = lab.start(flow, observers=[interrupt])
+    assert run.status == "interrupted"
+
+    again = lab.resume(run, flow)
+
+    assert isinstance(again.error, Preempted)
+    assert notes.take() == [1, 2]
+
+
+@pytest.mark.parametrize(("spared", "wait"), [(0, 1.0), (1, 2.0), (2, 4.0), (20, 60.0)])
+def test_the_wait_for_another_machine_doubles(spared: int, wait: float) -> None:
+    retry = Retry(max_delay=60.0)
+
+    assert retry.wait_seconds(Preempted("spot"), spared + 1, spared, 0.5) == wait

@@ -23,7 +23,13 @@ from anabranch.engine.recording import Recorder
 from anabranch.engine.resting import rested
 from anabranch.engine.scheduling import Outcome, dropped, fails_fast
 from anabranch.engine.values import Values
-from anabranch.errors import Cancelled, OutputMismatch, RunStopping, StepTimeout
+from anabranch.errors import (
+    Cancelled,
+    OutputMismatch,
+    RunStopping,
+    StepTimeout,
+    TransientFailure,
+)
 from anabranch.journal.events import (
     AttemptEnded,
     CodeSeen,
@@ -202,14 +208,16 @@ class Executor:
         failure, data = recorded(error, self._values.codecs)
         cancelled = isinstance(error, Cancelled)
         retry = _retry(node)
-        if not cancelled and retry.allows(error, node.attempt):
-            wait = retry.wait_seconds(node.attempt, self._chance())
+        if not cancelled and retry.allows(error, node.attempt, node.spared):
+            wait = retry.wait_seconds(error, node.attempt, node.spared, self._chance())
+            node.spared += isinstance(error, TransientFailure)
             ended = AttemptEnded(
                 at=time.time(),
                 invocation=node.id,
                 attempt=node.attempt,
                 failure=failure,
                 retry_at=time.time() + wait,
+                is_spared=isinstance(error, TransientFailure),
             )
             return Ending([*printed_by(step), ended], Outcome(status="failed", error=error), wait)
         code = self._fingerprints.of(node.definition.function)

@@ -3,7 +3,9 @@
 What a user sees of a traceback is their own: the engine's frames are left out, theirs are never shortened.
 """
 
+import reprlib
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -13,6 +15,8 @@ from anabranch.errors import StepFailed
 from anabranch.model.records import Failure
 
 _OURS = str(Path(__file__).parent.parent) + "/"
+_REPR = reprlib.Repr()
+_REPR.maxother = _REPR.maxstring = 200
 
 
 class RecordedTraceback(Exception):
@@ -45,20 +49,24 @@ def printed(error: BaseException) -> str:
 
 
 def recorded(error: BaseException, codecs: Codecs) -> tuple[Failure, bytes]:
-    """The failure for the journal and, where the exception can travel, its bytes (else none)."""
+    """The failure for the journal, and the exception's bytes; none if not even its class can travel.
+
+    An exception that cannot be pickled whole keeps its class; in its arguments and attributes, what cannot travel is
+    replaced by the text of its repr.
+    """
     kind = type(error)
     failure = Failure(
         type=f"{kind.__module__}:{kind.__qualname__}",
         message=_message(error),
         traceback=printed(error),
     )
-    try:
-        encoded = codecs.encode(error)
-        data = encoded.codec.encode() + b"\0" + b"".join(map(bytes, encoded.payload.chunks()))
-        if type(_decoded(data, codecs)) is kind:
-            return failure, data
-    except Exception:  # noqa: BLE001  (the user's class may do anything while it is rebuilt)
-        return failure, b""
+    for content in (lambda: error, lambda: _taken_apart(error, codecs)):
+        try:
+            data = _encoded(content(), codecs)
+            if type(_decoded(data, codecs)) is kind:
+                return failure, data
+        except Exception:  # noqa: BLE001, S112  (the user's class may do anything while it is rebuilt)
+            continue
     return failure, b""
 
 
@@ -96,9 +104,48 @@ def left_by(error: BaseException, name: str) -> StepFailed:
     return failed
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """An exception that cannot be pickled as a whole."""
+
+    kind: type[BaseException]
+    args: tuple[object, ...]
+    attributes: dict[str, object]
+
+    def joined(self) -> BaseException:
+        """`__init__` is not called: it need not take what the exception was made from."""
+        error = self.kind.__new__(self.kind, *self.args)
+        error.args = self.args
+        error.__dict__.update(self.attributes)
+        return error
+
+
+def _taken_apart(error: BaseException, codecs: Codecs) -> _Parts:
+    return _Parts(
+        type(error),
+        tuple(_portable(part, codecs) for part in error.args),
+        {name: _portable(part, codecs) for name, part in vars(error).items()},
+    )
+
+
+def _portable(part: object, codecs: Codecs) -> object:
+    """The part itself if it can travel, else what it looks like."""
+    try:
+        _decoded(_encoded(part, codecs), codecs)
+    except Exception:  # noqa: BLE001  (anything may be in an exception)
+        return _REPR.repr(part)  # which survives a broken __repr__
+    return part
+
+
+def _encoded(value: object, codecs: Codecs) -> bytes:
+    encoded = codecs.encode(value)
+    return encoded.codec.encode() + b"\0" + b"".join(map(bytes, encoded.payload.chunks()))
+
+
 def _decoded(data: bytes, codecs: Codecs) -> object:
     name, _, body = data.partition(b"\0")
-    return codecs.decode(name.decode(), MemorySource(body))
+    found = codecs.decode(name.decode(), MemorySource(body))
+    return found.joined() if isinstance(found, _Parts) else found
 
 
 def _message(error: BaseException) -> str:

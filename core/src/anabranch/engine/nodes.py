@@ -132,6 +132,7 @@ class Invocation(Node):
         "number",
         "outputs",
         "shape",
+        "spared",
     )
 
     def __init__(  # noqa: PLR0913
@@ -149,7 +150,7 @@ class Invocation(Node):
         self.inputs: Mapping[str, Input] | None = inputs
         self.map, self.index = map, index
         self.gates_passed = 0
-        self.attempt = 1
+        self.attempt, self.spared = 1, 0
         self.not_before = 0.0
         self.cancelling = False
         self.inside: Scope | None = None

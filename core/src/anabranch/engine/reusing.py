@@ -55,7 +55,7 @@ class Reuse:
             return False
         if not known.has_outcome:
             retries = known.status == "retrying"
-            node.attempt = max(1, known.attempts + retries)
+            node.attempt, node.spared = max(1, known.attempts + retries), known.spared
             node.not_before = known.retry_at if retries else 0.0
             return False
         verdict = self._replay.judge(

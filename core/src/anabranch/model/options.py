@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Literal, TypeVar
 
-from anabranch.errors import DefinitionError, UnknownOption, suggestion
+from anabranch.errors import DefinitionError, TransientFailure, UnknownOption, suggestion
 
 Runtime = Literal["inline", "isolated"]
 Mode = Literal["STOP_ON_FAILURE", "FAIL_FAST", "CONTINUE_ON_FAILURE"]
@@ -25,6 +25,9 @@ class Retry:
     `max_attempts` counts the first try: `Retry(max_attempts=3)` runs at most three times. The wait before attempt
     *n* + 1 is `delay * backoff ** (n - 1)` seconds, at most `max_delay`, moved by up to ± `jitter` of itself.
     Only exceptions in `on` and not in `never_on` are tried again.
+
+    A `TransientFailure` of the infrastructure (`Preempted`, `JobLost`) spends none of these attempts. It is tried again
+    up to `infrastructure_retries` times, after `infrastructure_delay` seconds and twice as long each time.
     """
 
     max_attempts: int = 1
@@ -34,27 +37,42 @@ class Retry:
     jitter: float = 0.0
     on: tuple[type[BaseException], ...] = (Exception,)
     never_on: tuple[type[BaseException], ...] = ()
+    infrastructure_retries: int = 3
+    infrastructure_delay: float = 1.0
 
     def __post_init__(self) -> None:
         _count("Retry", "max_attempts", self.max_attempts)
-        for name, low in (("delay", 0), ("backoff", 0), ("max_delay", 0), ("jitter", 0)):
+        retries = self.infrastructure_retries
+        if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
+            raise _bad("Retry", "infrastructure_retries", retries, "a whole number from 0")
+        for name in ("delay", "backoff", "max_delay", "jitter", "infrastructure_delay"):
             value = getattr(self, name)
-            if not isinstance(value, int | float) or not low <= value < math.inf:
+            if not isinstance(value, int | float) or not 0 <= value < math.inf:
                 raise _bad("Retry", name, value, "a number of at least 0")
         for name in ("on", "never_on"):
             object.__setattr__(self, name, _exceptions(name, getattr(self, name)))
 
-    def allows(self, error: BaseException, attempt: int) -> bool:
-        """Whether attempt `attempt` (from 1), which ended in `error`, is followed by another."""
-        wanted = isinstance(error, self.on) and not isinstance(error, self.never_on)
-        return wanted and attempt < self.max_attempts
+    def allows(self, error: BaseException, attempt: int, spared: int = 0) -> bool:
+        """Whether attempt `attempt` (from 1), which ended in `error`, is followed by another.
 
-    def wait_seconds(self, attempt: int, chance: float) -> float:
-        """Seconds to wait after attempt `attempt`; `chance` in [0, 1) decides the jitter."""
+        `spared` of the attempts before it were ended by the infrastructure, and do not count.
+        """
+        if isinstance(error, self.never_on):
+            return False
+        if isinstance(error, TransientFailure):
+            return spared < self.infrastructure_retries
+        return isinstance(error, self.on) and attempt - spared < self.max_attempts
+
+    def wait_seconds(self, error: BaseException, attempt: int, spared: int, chance: float) -> float:
+        """Seconds to wait after attempt `attempt`, which ended in `error`; `chance` in [0, 1) decides the jitter."""
+        if isinstance(error, TransientFailure):
+            start, factor, before = self.infrastructure_delay, 2.0, spared
+        else:
+            start, factor, before = self.delay, self.backoff, attempt - spared - 1
         try:
-            grown = self.delay * self.backoff ** (attempt - 1)
+            grown = start * factor**before
         except OverflowError:
-            grown = self.max_delay if self.delay else 0.0
+            grown = self.max_delay if start else 0.0
         wait = min(grown, self.max_delay)
         return max(0.0, wait * (1 + self.jitter * (2 * chance - 1)))
 
