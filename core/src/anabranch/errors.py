@@ -213,6 +213,13 @@ class RunStopping(Signal):
     """Raised in a body or a step that must stop because its run is ending."""
 
 
+# --- warnings ------------------------------------------------------------------------------------------------
+
+
+class AnabranchWarning(UserWarning):
+    """Something is allowed, and does less than one may think."""
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """A clause such as ``did you mean 'retry'? ``, or the list of what is known if nothing is near."""
     options = sorted(known)

@@ -306,10 +306,11 @@ def test_L1_cancelling_sync_and_async_calls_at_random_leaves_each_with_one_outco
 
 
 def test_a_cancelled_call_is_tried_again_by_a_resume(lab, notes) -> None:
-    gate, switch = threading.Event(), type(notes)()
+    begun, gate, switch = threading.Event(), threading.Event(), type(notes)()
 
     @step
     def held() -> int:
+        begun.set()
         gate.wait(30)
         return 1
 
@@ -329,6 +330,7 @@ def test_a_cancelled_call_is_tried_again_by_a_resume(lab, notes) -> None:
         if len(switch) == 0:
             second.cancel()
             second.exception()
+        begun.wait(30)
         gate.set()
         fails()
         return second

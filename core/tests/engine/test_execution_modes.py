@@ -20,12 +20,19 @@ def breaking(x: object = None) -> int:
     raise ValueError("broken")
 
 
+def until_the_run_stops() -> None:
+    """In a sync step: returns once nothing new starts any more."""
+    while not context().cancelled:
+        threading.Event().wait(0.005)
+
+
 def test_after_a_failure_nothing_new_starts_and_what_runs_ends(lab, notes) -> None:
-    failed = threading.Event()
+    begun = threading.Event()
 
     @step
     def running() -> int:
-        failed.wait(30)
+        begun.set()
+        until_the_run_stops()
         notes.add("running")
         return 1
 
@@ -43,10 +50,8 @@ def test_after_a_failure_nothing_new_starts_and_what_runs_ends(lab, notes) -> No
         future = running.submit()
         after.submit(future)
         after.map([future, future])
-        try:
-            fails(good(1))
-        finally:
-            failed.set()
+        begun.wait(30)
+        fails(good(1))
 
     run = lab.start(flow)
 
@@ -57,11 +62,13 @@ def test_after_a_failure_nothing_new_starts_and_what_runs_ends(lab, notes) -> No
 
 
 def test_what_was_not_started_is_started_by_a_resume(lab, notes) -> None:
-    gate, switch = threading.Event(), type(notes)()
+    begun, switch = threading.Event(), type(notes)()
 
     @step
     def running() -> int:
-        gate.wait(30)
+        begun.set()
+        if len(switch) == 0:
+            until_the_run_stops()
         return 1
 
     @step
@@ -78,10 +85,8 @@ def test_what_was_not_started_is_started_by_a_resume(lab, notes) -> None:
     @pipeline
     def flow() -> Any:
         late = after.submit(running.submit())
-        try:
-            fails()
-        finally:
-            gate.set()
+        begun.wait(30)
+        fails()
         return late
 
     run = lab.start(flow)
@@ -366,3 +371,176 @@ def test_gather_raises_the_first_failure_by_the_order_of_its_arguments(lab) -> N
             return error.args[0], len([f.exception() for f in futures])
 
     assert lab.start(flow).load() == (0, 5)
+
+
+# --- fail fast while the body waits ------------------------------------------------------------------------------
+
+
+@step
+async def endless() -> int:
+    await asyncio.sleep(3600)
+    return 1
+
+
+@step
+def late_failure(x: int = 0) -> int:
+    raise ValueError("late")
+
+
+WAYS_TO_WAIT = {
+    "result": lambda future: future.result(),
+    "gather": anabranch.gather,
+    "wait_all": lambda future: anabranch.wait_all([future]),
+    "as_completed": lambda future: list(as_completed([future])),
+}
+
+
+@pytest.mark.parametrize("way", WAYS_TO_WAIT)
+def test_fail_fast_does_not_wait_for_a_body_that_waits_for_something_else(way, lab) -> None:
+    """The body would be shown the failure an hour later."""
+
+    @pipeline(execution_mode="FAIL_FAST")
+    def flow() -> None:
+        slow = endless.submit()
+        late_failure.submit()
+        WAYS_TO_WAIT[way](slow)
+
+    run = lab.start(flow)
+
+    assert run.status == "failed"
+    assert str(run.error) == "late"
+    assert lab.statuses(run) == {"endless": "cancelled", "late_failure": "failed"}
+
+
+def test_fail_fast_stops_an_async_body_that_waits_for_something_else(lab, notes) -> None:
+    @pipeline(execution_mode="FAIL_FAST")
+    async def flow() -> None:
+        slow = endless.submit()
+        late_failure.submit()
+        try:
+            await slow
+        finally:
+            notes.add("cleaned up")
+
+    run = lab.start(flow)
+
+    assert (run.status, str(run.error)) == ("failed", "late")
+    assert notes.take() == ["cleaned up"]
+
+
+def test_a_body_that_swallows_every_exception_is_stopped_all_the_same(lab, notes) -> None:
+    @pipeline(execution_mode="FAIL_FAST")
+    def flow() -> None:
+        slow = endless.submit()
+        late_failure.submit()
+        try:
+            slow.result()
+        except Exception:  # noqa: BLE001
+            notes.add("swallowed")
+        good(1)
+        notes.add("went on")
+
+    run = lab.start(flow)
+
+    assert (run.status, str(run.error)) == ("failed", "late")
+    assert notes.take() == []
+
+
+def test_fail_fast_gives_a_body_the_failure_that_it_waits_for(lab) -> None:
+    """It may handle it, whether the failure is that of the call itself or of what the call depends on."""
+
+    @pipeline(execution_mode="FAIL_FAST")
+    def flow() -> Any:
+        first = late_failure.submit()
+        behind = good.submit(late_failure.submit(1))
+        return [type(first.exception()).__name__, type(behind.exception()).__name__, good(3)]
+
+    assert lab.start(flow).load() == ["ValueError", "UpstreamFailed", 3]
+
+
+def test_fail_fast_ends_a_map_with_its_first_failure_and_lets_the_body_handle_it(lab) -> None:
+    """The other items would take an hour."""
+
+    @step
+    async def item(x: int) -> int:
+        if x == 7:
+            raise ValueError("seven")
+        await asyncio.sleep(3600)
+        return x
+
+    @pipeline(execution_mode="FAIL_FAST")
+    def flow() -> Any:
+        try:
+            item.map(range(20)).result()
+        except ValueError as error:
+            return [str(error), good(1)]
+
+    run = lab.start(flow)
+
+    assert run.load() == ["seven", 1]
+    assert list(lab.statuses(run).values()).count("cancelled") == 19
+
+
+def test_fail_fast_in_a_child_ends_the_child_and_not_its_parent(lab) -> None:
+    @pipeline(execution_mode="FAIL_FAST")
+    def child() -> Any:
+        slow = endless.submit()
+        late_failure.submit()
+        return slow.result()
+
+    @pipeline
+    def flow() -> Any:
+        error = child.submit().exception()
+        return str(error), good(2)
+
+    assert lab.start(flow).load() == ("late", 2)
+
+
+def test_a_resume_of_a_run_that_failed_fast_finishes_it(lab, notes) -> None:
+    @step
+    async def slow() -> int:
+        if len(notes) == 0:
+            await asyncio.sleep(3600)
+        return 1
+
+    @step
+    def fails_once() -> int:
+        if len(notes) == 0:
+            raise ValueError("once")
+        return 2
+
+    @pipeline(execution_mode="FAIL_FAST")
+    def flow() -> Any:
+        first, second = slow.submit(), fails_once.submit()
+        return first.load() + second.load()
+
+    run = lab.start(flow)
+    assert run.status == "failed"
+    notes.add("mended")
+
+    again = lab.resume(run, flow)
+
+    assert again.load() == 3
+
+
+def test_after_a_failure_what_is_queued_for_a_thread_does_not_start(lab, notes) -> None:
+    """More sync steps than there are threads, all of them ready."""
+    @step
+    def item(x: int) -> int:
+        notes.add(x)
+        until_the_run_stops()
+        return x
+
+    @pipeline
+    def flow() -> Any:
+        for number in range(500):
+            item.submit(number)
+        while not len(notes):
+            threading.Event().wait(0.005)
+        raise ValueError("body")
+
+    run = lab.start(flow)
+
+    assert run.status == "failed"
+    assert len(notes) < 500
+    assert "pending" in lab.statuses(run).values()

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Generic, Literal, Never, NoReturn, ParamSpec, TypeVar, overload
 
@@ -12,7 +13,7 @@ from anabranch.engine.calling import MapOptions, Unmapped
 from anabranch.engine.definitions import Signature, StepDefinition, returns_of
 from anabranch.engine.futures import MapFuture, StepFuture
 from anabranch.engine.scopes import Scope
-from anabranch.errors import CallError, DefinitionError
+from anabranch.errors import AnabranchWarning, CallError, DefinitionError
 from anabranch.model.options import StepOptions, parse
 
 P = ParamSpec("P")
@@ -131,7 +132,10 @@ class Step(Generic[P, R]):
         """
         for name in dict(options.get("parameters") or {}):
             self._check_parameter(name)
-        return Step(self._definition.with_options(options))
+        made: Step[P, R] = Step(self._definition.with_options(options))
+        if "timeout" in options:
+            _warn_if_unstoppable(made._definition)
+        return made
 
     def __get__(self, instance: object, owner: type | None = None) -> "Step[P, R]":
         if instance is not None:
@@ -254,12 +258,26 @@ class StepDecorator:
         made: Step[Any, Any] = Step(definition)
         for parameter in options.parameters:
             made._check_parameter(parameter)
+        _warn_if_unstoppable(definition)
         return made
 
 
 def unmapped(value: Any) -> Any:
     """Marks an argument of `map` or `product` that every call gets whole."""
     return Unmapped(value)
+
+
+def _warn_if_unstoppable(definition: StepDefinition) -> None:
+    """Python cannot end a thread. It is told where the step is defined, since it cannot be changed when it happens."""
+    options = definition.options
+    is_apart = options.runtime == "isolated" or options.executor is not None
+    if options.timeout is not None and not definition.is_async and not is_apart:
+        warnings.warn(
+            f"step {definition.name!r} has a timeout and is a sync function: it cannot be stopped, and fails when it"
+            " returns too late; make it `async def`, or runtime='isolated' where the stack can do that",
+            AnabranchWarning,
+            stacklevel=3,
+        )
 
 
 def _checked_function(function: object, kind: str) -> str:

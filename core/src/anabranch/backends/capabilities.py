@@ -49,7 +49,6 @@ UNBUILT: Mapping[str, str] = {
     "caching": "a cache across runs is not built yet; within a run, resume reuses what is recorded",
     "waits": "waiting for an answer is not built yet",
     "models": "named models are not built yet",
-    "run_timeout": "a timeout of the whole run is not built yet; a step can have one",
 }
 """Why the engine of this release cannot do it, on any stack."""
 

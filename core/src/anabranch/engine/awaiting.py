@@ -7,6 +7,7 @@ Async steps of a run share one event loop in a thread of its own, so that thousa
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Generator
+from contextlib import suppress
 from typing import Any
 
 from anabranch.engine.nodes import Invocation, Node
@@ -95,15 +96,31 @@ def until_done(
     arrived: asyncio.Future[None] = loop.create_future()
 
     def done(_: Node) -> None:
-        loop.call_soon_threadsafe(lambda: None if arrived.done() else arrived.set_result(None))
+        _call_in(loop, lambda: None if arrived.done() else arrived.set_result(None))
 
     if add(node, done):
         yield from arrived
 
 
-def run_body(body: Callable[[], Coroutine[Any, Any, object]]) -> object:
-    """Runs an async body to its end in this thread."""
-    return asyncio.run(body())
+def run_body(
+    body: Callable[[], Coroutine[Any, Any, object]], begun: Callable[[Callable[[], None]], None]
+) -> object:
+    """Runs an async body to its end in this thread. `begun` is given what cancels it, from any thread."""
+
+    async def cancellable() -> object:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+
+        begun(lambda: _call_in(loop, task.cancel))
+        return await body()
+
+    return asyncio.run(cancellable())
+
+
+def _call_in(loop: asyncio.AbstractEventLoop, action: Callable[[], object]) -> None:
+    """In a loop of another thread, which may have ended: then nobody waits for it any more."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(action)
 
 
 async def within(seconds: float | None, work: Coroutine[Any, Any, object]) -> object:

@@ -7,16 +7,16 @@ the run when the body has returned.
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from anabranch import engine
 from anabranch.engine.current import BodyHome, BodyRun, current
-from anabranch.engine.definitions import PipelineDefinition
 from anabranch.engine.executing import call_hook
 from anabranch.engine.failures import own_frames, recorded
 from anabranch.engine.nodes import Invocation, MapNode
-from anabranch.engine.scheduling import Scheduler
+from anabranch.engine.scheduling import Scheduler, is_stopped
 from anabranch.engine.scopes import Scope
 from anabranch.engine.shapes import shape_of
 from anabranch.engine.values import Values
@@ -27,6 +27,8 @@ from anabranch.model.options import Hook
 from anabranch.model.records import Output
 
 _LOOK_SECONDS = 0.05
+_PATIENCE_SECONDS = 10.0
+"""How long a body that was stopped from outside waits for sync steps, which nobody can end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,10 @@ class Home(BodyHome, Protocol):
         """Raises what has befallen the run: its journal fails, or its lease is lost."""
         ...
 
+    def body(self, scope: Scope) -> AbstractContextManager[None]:
+        """While it runs, and until all its calls have ended, it can be stopped from outside."""
+        ...
+
     def cancel_running(self, scope: Scope) -> None: ...
 
     def let_go(self, scope: Scope) -> None:
@@ -67,15 +73,16 @@ class Bodies:
         """Never raises what the body raised, but for signals and `KeyboardInterrupt`."""
         options = scope.definition.options
         try:
-            self._hook(options.on_init, scope, None, "on_init", must=True)
-            self._hook(options.on_start, scope, None, "on_start")
-            end = self._run(scope, arguments)
+            with self._home.body(scope):
+                self._hook(options.on_init, scope, None, "on_init", must=True)
+                self._hook(options.on_start, scope, None, "on_start")
+                end = self._run(scope, arguments)
         except RunStopping:
-            if scope.parent is None:
+            if scope.parent is None and scope.stopped_by is None:
                 raise
-            end = self._failed(scope, _cancelled(scope))
+            end = self._failed(scope, scope.stopped_by or _cancelled(scope))
         except Exception as error:  # noqa: BLE001  (whatever the body raises is its failure)
-            end = self._failed(scope, error)
+            end = self._failed(scope, scope.stopped_by or error)
         self._hook(
             options.on_success if end.error is None else options.on_failure,
             scope,
@@ -90,13 +97,19 @@ class Bodies:
         token = current.set(BodyRun(self._home, scope, scope.definition.is_async))
         plain: list[object] = []
         try:
-            shape = shape_of(_called(scope.definition, arguments), plain)
+            shape = shape_of(_called(scope, arguments), plain)
         except (KeyboardInterrupt, Signal):
             self._stop(scope)
+            raise
+        except BaseException:
+            if is_stopped(scope):  # whatever the body made of being stopped
+                raise RunStopping from None
             raise
         finally:
             current.reset(token)
         self._drain(scope)
+        if scope.stopped_by is not None:
+            raise RunStopping
         if scope.failures:
             return self._unhandled(scope)
         names = [(f"output_{i}", f"output_{i}") for i in range(len(plain))]
@@ -141,12 +154,20 @@ class Bodies:
         return [node.id for node in (*blamed, *items)]
 
     def _drain(self, scope: Scope) -> None:
-        """Until nothing of the scope is unfinished; a failure that comes up now can no longer be handled."""
+        """Until nothing of the scope is unfinished; a failure that comes up now can no longer be handled.
+
+        What does not end in time after the body was stopped is left to itself: nobody hears of it again.
+        """
         mode = scope.definition.options.execution_mode
+        patience = time.monotonic() + _PATIENCE_SECONDS
         while not self._scheduler.wait_idle(scope, _LOOK_SECONDS):
             self._home.check()
             if scope.failures and mode != "CONTINUE_ON_FAILURE" and not scope.stopping:
                 self._stop(scope)
+            if scope.stopped_by is None:
+                patience = time.monotonic() + _PATIENCE_SECONDS
+            elif time.monotonic() > patience:
+                return
 
     def _stop(self, scope: Scope) -> None:
         scope.stopping = True
@@ -187,8 +208,15 @@ def _cancelled(scope: Scope) -> Cancelled:
     )
 
 
-def _called(definition: PipelineDefinition, arguments: Mapping[str, object]) -> object:
+def _called(scope: Scope, arguments: Mapping[str, object]) -> object:
+    definition = scope.definition
     call: Callable[..., object] = definition.function
-    if definition.is_async:
-        return engine.run_body(lambda: definition.signature.call(call, arguments))
-    return definition.signature.call(call, arguments)
+    if not definition.is_async:
+        return definition.signature.call(call, arguments)
+
+    def begun(cancel: Callable[[], None]) -> None:
+        scope.interrupt = cancel
+        if is_stopped(scope):
+            cancel()
+
+    return engine.run_body(lambda: definition.signature.call(call, arguments), begun)

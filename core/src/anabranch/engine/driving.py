@@ -7,10 +7,11 @@ knows its outcome (`replaying`), or is run (`executing`); bodies are run by `bod
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from anabranch import engine
 from anabranch.engine.admission import admit
-from anabranch.engine.artifacts import Place
+from anabranch.engine.attending import Attending
 from anabranch.engine.bodies import Bodies, BodyEnd
 from anabranch.engine.calling import CallOptions, MapOptions
 from anabranch.engine.calls import Calls
@@ -22,22 +23,22 @@ from anabranch.engine.executing import Executor
 from anabranch.engine.futures import MapFuture, StepFuture, artifacts_of
 from anabranch.engine.intake import Intake
 from anabranch.engine.nodes import Collection, Input, Invocation, MapNode, Node
+from anabranch.engine.overruns import queued_too_long
 from anabranch.engine.resting import Resting
 from anabranch.engine.reusing import Reuse
 from anabranch.engine.scheduling import Scheduler, dropped, is_stopping
 from anabranch.engine.scopes import Scope, gates_of
-from anabranch.engine.shapes import rebuilt
+from anabranch.engine.stopping import Stopping
 from anabranch.engine.watching import Watches
 from anabranch.engine.workers import WorkerPool
-from anabranch.errors import RunStopping
+from anabranch.errors import RunStopping, RunTimeout
 from anabranch.journal.events import Event, MapExpanded, ValueDrawn
-from anabranch.model.ids import ROOT_SCOPE, InvocationId
-from anabranch.model.records import Output
+from anabranch.model.ids import ROOT_SCOPE
 
 THREADS = 64
 """Inline steps that run at once in one run, unless it asks for fewer."""
 
-_LOOK_SECONDS = 0.5
+_SOON_SECONDS = 0.05
 
 
 class Driver:
@@ -52,6 +53,7 @@ class Driver:
             start=self._start,
             expand=self._expand,
             skip=lambda node, cause: self._reuse.skip(node, cause),  # noqa: PLW0108  (made below)
+            queue=self._queue,
         )
         self._executor = Executor(
             values=given.values,
@@ -69,7 +71,6 @@ class Driver:
             fingerprints=given.fingerprints,
             settle=self._scheduler.settle,
         )
-        self._watches = Watches(self, given.replay, given.recorder)
         self._bodies = Bodies(self, self._scheduler)
         self._children = Children(
             root=given.run,
@@ -79,11 +80,26 @@ class Driver:
             fingerprints=given.fingerprints,
             settle=self._scheduler.settle,
         )
-        self._pool = WorkerPool(self._guarded(self._executor.run), THREADS)
+        self._pool = WorkerPool(self._guarded(self._run_queued), THREADS)
         self._clock = Clock(self._tick, lambda: self._pool.waits)
         self._resting = Resting(self._clock.call_at)
         self._async: engine.AsyncSteps | None = None
         self._async_lock = threading.Lock()
+        self._stopping = Stopping(
+            scheduler=self._scheduler,
+            pool=self._pool,
+            resting=self._resting,
+            reuse=self._reuse,
+            cancel_async=lambda node: self._async_steps().cancel(node),
+        )
+        self._attending = Attending(
+            values=given.values,
+            scheduler=self._scheduler,
+            stopping=self._stopping,
+            reuse=self._reuse,
+            check=self.check,
+        )
+        self._watches = Watches(self._attending, given.replay, given.recorder)
         self._admitted: dict[int, Definition] = {}
         self._renewed = time.monotonic()
         self._crash: BaseException | None = None
@@ -122,12 +138,12 @@ class Driver:
         node, free = self._added(scope, definition, bound, options)
         if free and self._runs_here(node):
             if not self._reuse.stands_in(node):
-                self._executor.run_here(node)
+                self._run_here(node)
         elif free:
             self._scheduler.release([node])
         if node.done and node.error is None:
-            return artifacts_of(self, node, None)
-        return StepFuture(self, node).result()
+            return artifacts_of(self._attending, node, None)
+        return StepFuture(self._attending, node).result()
 
     def submit(
         self,
@@ -139,7 +155,7 @@ class Driver:
         node, free = self._added(scope, definition, bound, options)
         if free:
             self._scheduler.release([node])
-        return StepFuture(self, node)
+        return StepFuture(self._attending, node)
 
     def map(
         self,
@@ -156,7 +172,7 @@ class Driver:
         upstreams += [u for value in node.shared.values() for u in value.upstreams()]
         if self._scheduler.add(node, [*dict.fromkeys(upstreams), *options.after]):
             self._scheduler.release([node])
-        return MapFuture(self, node)
+        return MapFuture(self._attending, node)
 
     def draw(self, scope: Scope, kind: str, make: Callable[[], float | str]) -> float | str:
         """A value that the body sees again after a resume (law L8)."""
@@ -173,64 +189,10 @@ class Driver:
     def note(self, event: Event) -> None:
         self._recorder.note(event)
 
-    # --- what handles call -------------------------------------------------------------------------------------
-
-    def wait(self, node: Node, timeout: float | None) -> None:
-        if node.done:
-            return
-        arrived = threading.Lock()
-        arrived.acquire()
-        if not self._scheduler.when_done(node, lambda _: arrived.release()):
-            return
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            left = _LOOK_SECONDS if deadline is None else deadline - time.monotonic()
-            if arrived.acquire(timeout=max(0.0, min(left, _LOOK_SECONDS))):
-                return
-            self.check()
-            if deadline is not None and time.monotonic() >= deadline:
-                raise TimeoutError(f"{node.name} is not done after {timeout:g} s")
-
-    def expanded(self, node: MapNode) -> None:
-        self.wait(node.expansion, None)
-        if node.expansion.error is not None:
-            self.observe(node)
-            raise node.expansion.error
-
-    def when_done(self, node: Node, callback: Callable[[Node], None]) -> bool:
-        return self._scheduler.when_done(node, callback)
-
-    def observe(self, node: Node) -> None:
-        self._scheduler.observe(node)
-
-    def cancel(self, node: Node) -> bool:
-        if node.done:
-            return False
-        if isinstance(node, MapNode):
-            if self._scheduler.withdraw_map(node):
-                return True
-            self.wait(node.expansion, None)
-            asked = [self.cancel(item) for item in node.items or ()]
-            return any(asked)
-        if not isinstance(node, Invocation):
-            return False
-        unclaimed = self._scheduler.withdraw(node)
-        if unclaimed or self._pool.remove(node) or self._resting.let_go(node):
-            self._reuse.cancelled(node)
-        elif node.inside is not None:
-            node.inside.stopping = True
-            self.cancel_running(node.inside)
-            self.let_go(node.inside)
-        elif self._async is not None and node.definition.is_async and node.status == "running":
-            self._async.cancel(node)
-        return True
-
     def watch(self, nodes: Sequence[Node], scope: Scope) -> Iterator[Node]:
         return self._watches.watch(nodes, scope)
 
-    def rebuild(self, node: Invocation) -> object:
-        own = Place(node.id, _NOWHERE, node.number, self.values)
-        return rebuilt(node.shape, own, node.outputs, self._located)
+    # --- what ends it early ------------------------------------------------------------------------------------
 
     def check(self) -> None:
         self._given.interrupts.check()
@@ -238,19 +200,28 @@ class Driver:
         if self._crash is not None:
             raise self._crash
 
+    def body(self, scope: Scope) -> AbstractContextManager[None]:
+        """While it runs it can be stopped; its own `timeout` does it."""
+        seconds = scope.definition.options.timeout
+        if seconds is not None:
+            spent = self._replay.state.worked_seconds if scope.parent is None else 0.0
+            error = _out_of_time(scope, seconds)
+            moment = time.monotonic() + max(0.0, seconds - spent)
+            self._clock.call_at(moment, lambda: self._stopping.stop(scope, error))
+        if scope.parent is None and not scope.definition.is_async:
+            scope.interrupt = self._given.interrupts.unwinder(scope.definition.function)
+        return self._stopping.body(scope)
+
+    def cancel_running(self, scope: Scope) -> None:
+        self._stopping.cancel_running(scope)
+
+    def let_go(self, scope: Scope) -> None:
+        self._stopping.let_go(scope)
+
     def check_going_on(self, scope: Scope) -> None:
         self.check()
         if is_stopping(scope):
             raise RunStopping
-
-    def cancel_running(self, scope: Scope) -> None:
-        for node in self._scheduler.running_in(scope):
-            self.cancel(node)
-
-    def let_go(self, scope: Scope) -> None:
-        """No call of a scope that stops waits for its next attempt: a resume makes it."""
-        for node in self._resting.let_go_within(scope):
-            self._scheduler.settle(node, dropped(node.name))
 
     # --- what the scheduler calls ------------------------------------------------------------------------------
 
@@ -267,14 +238,23 @@ class Driver:
             return
         definition = node.definition
         if isinstance(definition, PipelineDefinition):
-            work = self._guarded(lambda node: self._children.run(node, definition))
-            threading.Thread(
-                target=work, args=(node,), name=f"anabranch-{node.name}", daemon=True
-            ).start()
+            self._in_thread(lambda node: self._children.run(node, definition), node)
         elif node.definition.is_async:
             self._async_steps().put(node, self._executor.run_async(node))
         elif self._pool.put(node, front):
             self._clock.wake()
+
+    def _queue(self, node: Invocation, seconds: float) -> None:
+        """It may run from now on; if it does not begin in time, it fails."""
+
+        def look() -> None:
+            if self._scheduler.take_from_gate(node) or self._pool.remove(node):
+                error = queued_too_long(node, seconds)
+                self._in_thread(lambda node: self._executor.give_up(node, error), node)
+            elif node.status in ("pending", "ready"):
+                self._clock.call_at(time.monotonic() + _SOON_SECONDS, look)
+
+        self._clock.call_at(time.monotonic() + seconds, look)
 
     def _again(self, node: Invocation, wait: float) -> None:
         node.attempt += 1
@@ -307,11 +287,19 @@ class Driver:
         )
         self._scheduler.release(self._scheduler.add_items(node, items))
 
-    def _located(self, id: InvocationId) -> tuple[tuple[Output, ...], int]:
-        node = self._scheduler.nodes.get(id)
-        if isinstance(node, Invocation) and node.done:
-            return node.outputs, node.number
-        return self._reuse.outputs(id)
+    def _run_here(self, node: Invocation) -> None:
+        if not node.scope.fails_fast:
+            self._executor.run_here(node)
+            return
+        with self._stopping.waiting(node.scope, (node,)):
+            self._executor.run_here(node)
+
+    def _run_queued(self, node: Invocation) -> None:
+        """In a worker thread. Since it was queued, its run may have begun to stop: then nothing new starts."""
+        if is_stopping(node.scope):
+            self._not_again(node)
+        else:
+            self._executor.run(node)
 
     # --- parts of a call ---------------------------------------------------------------------------------------
 
@@ -358,6 +346,11 @@ class Driver:
                 self._async = engine.AsyncSteps()
             return self._async
 
+    def _in_thread(self, work: Callable[[Invocation], None], node: Invocation) -> None:
+        """For what may take long and is no step."""
+        target, name = self._guarded(work), f"anabranch-{node.name}"
+        threading.Thread(target=target, args=(node,), name=name, daemon=True).start()
+
     def _guarded(self, work: Callable[[Invocation], None]) -> Callable[[Invocation], None]:
         """A fault of ours in a thread must end the run, not leave it waiting."""
 
@@ -375,10 +368,16 @@ class Driver:
             self._pool.tick()
         self._executor.show_running()
         self._recorder.flush()
+        self._stopping.look()
         now = time.monotonic()
         if now - self._renewed > self._given.lease_seconds / 3:
             self._renewed = now
             self._recorder.renew()
 
 
-_NOWHERE = Output(name="", artifact="", digest="", size=0, codec="", type="")
+def _out_of_time(scope: Scope, seconds: float) -> RunTimeout:
+    return RunTimeout(
+        f"the pipeline worked longer than its timeout of {seconds:g} s",
+        f"pipeline {scope.definition.name!r} in run {scope.run}",
+        "raise the timeout; a resume has all of it again, and goes on from what is recorded",
+    )

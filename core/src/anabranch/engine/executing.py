@@ -15,10 +15,11 @@ from anabranch import engine
 from anabranch.engine.contexts import end, printed_by, show
 from anabranch.engine.current import BodyRun, StepRun, current
 from anabranch.engine.definitions import StepDefinition
-from anabranch.engine.failures import left_by, own_frames, recorded
+from anabranch.engine.failures import own_frames, recorded
 from anabranch.engine.fingerprints import Fingerprinter
 from anabranch.engine.identity import content
 from anabranch.engine.nodes import Invocation
+from anabranch.engine.overruns import check_time, options_of, translated
 from anabranch.engine.recording import Recorder
 from anabranch.engine.resting import rested
 from anabranch.engine.scheduling import Outcome, dropped, fails_fast
@@ -27,7 +28,6 @@ from anabranch.errors import (
     Cancelled,
     OutputMismatch,
     RunStopping,
-    StepTimeout,
     TransientFailure,
 )
 from anabranch.journal.events import (
@@ -39,8 +39,8 @@ from anabranch.journal.events import (
     OutcomeRecorded,
 )
 from anabranch.model.ids import InvocationId
-from anabranch.model.options import Hook, Retry, StepOptions
-from anabranch.model.records import Output, Status
+from anabranch.model.options import Hook, Retry
+from anabranch.model.records import Failure, Output, Status
 
 
 @dataclass(slots=True)
@@ -104,14 +104,14 @@ class Executor:
         token = current.set(step)
         try:
             self._prepare(node)
-            timeout = _options(node).timeout
+            timeout = options_of(node).timeout
             work = node.definition.signature.call(node.definition.function, self._arguments(node))
             value = await engine.within(timeout, work)
             ending = self._kept(step, value, started)
         except BaseException as error:
             if engine.is_leaving(error):
                 raise
-            ending = self._failed(step, _translated(node, error, started), started)
+            ending = self._failed(step, translated(node, error, started), started)
         finally:
             self._ended(step, token)
         self._conclude(node, ending)
@@ -125,12 +125,12 @@ class Executor:
             self._prepare(node)
             definition = node.definition
             value = definition.signature.call(definition.function, self._arguments(node))
-            _check_time(node, started)
+            check_time(node, started)
             return self._kept(step, value, started)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001  (whatever a step raises is its failure)
-            return self._failed(step, _translated(node, error, started), started)
+            return self._failed(step, translated(node, error, started), started)
         finally:
             self._ended(step, token)
 
@@ -141,7 +141,7 @@ class Executor:
             self._recorder.note(created(node, now))
         step = StepRun(node, self._recorder.note, node.definition.is_async, _captures(node), now)
         self._active.add(step)
-        hook = _options(node).on_start
+        hook = options_of(node).on_start
         if hook is not None:
             self._call(hook, node, None, "on_start")
         return step, time.perf_counter()
@@ -220,20 +220,38 @@ class Executor:
                 is_spared=isinstance(error, TransientFailure),
             )
             return Ending([*printed_by(step), ended], Outcome(status="failed", error=error), wait)
-        code = self._fingerprints.of(node.definition.function)
         status: Status = "cancelled" if cancelled else "failed"
-        ended_for_good = OutcomeRecorded(
+        seconds = time.perf_counter() - started
+        ended_for_good = self._final(node, status, failure, data, node.attempt, seconds)
+        return Ending([*printed_by(step), ended_for_good], Outcome(status=status, error=error))
+
+    def give_up(self, node: Invocation, error: Exception) -> None:
+        """It has failed without having been run."""
+        failure, data = recorded(error, self._values.codecs)
+        events: list[Event] = [] if node.map is None else [created(node, time.time())]
+        events.append(self._final(node, "failed", failure, data, attempt=0, seconds=0.0))
+        self._conclude(node, Ending(events, Outcome(status="failed", error=error)))
+
+    def _final(
+        self,
+        node: Invocation,
+        status: Status,
+        failure: Failure,
+        data: bytes,
+        attempt: int,
+        seconds: float,
+    ) -> OutcomeRecorded:
+        return OutcomeRecorded(
             at=time.time(),
             invocation=node.id,
-            attempt=node.attempt,
+            attempt=attempt,
             status=status,
             inputs=self._content_or_nothing(node),
-            code=code.digest,
+            code=self._fingerprints.of(node.definition.function).digest,
             failure=failure,
-            seconds=time.perf_counter() - started,
+            seconds=seconds,
             data=data,
         )
-        return Ending([*printed_by(step), ended_for_good], Outcome(status=status, error=error))
 
     @staticmethod
     def _content_or_nothing(node: Invocation) -> str:
@@ -260,7 +278,7 @@ class Executor:
             )
 
     def _tell(self, node: Invocation, error: BaseException | None) -> None:
-        options = _options(node)
+        options = options_of(node)
         if error is None and options.on_success is not None:
             self._call(options.on_success, node, None, "on_success")
         if error is not None and options.on_failure is not None:
@@ -313,32 +331,26 @@ def call_hook(hook: Hook, error: BaseException | None) -> None:
         hook()
 
 
-def _options(node: Invocation) -> StepOptions:
-    options = node.definition.options
-    return options if isinstance(options, StepOptions) else _NO_OPTIONS
-
-
-_NO_OPTIONS = StepOptions()
 _NO_RETRY = Retry()
 
 
 def _retry(node: Invocation) -> Retry:
-    return _options(node).retry or node.scope.definition.options.retry or _NO_RETRY
+    return options_of(node).retry or node.scope.definition.options.retry or _NO_RETRY
 
 
 def _captures(node: Invocation) -> bool:
-    own = _options(node).enable_step_logs
+    own = options_of(node).enable_step_logs
     inherited = node.scope.definition.options.enable_step_logs
     return next((choice for choice in (own, inherited) if choice is not None), True)
 
 
 def _has_hooks(node: Invocation) -> bool:
-    options = _options(node)
+    options = options_of(node)
     return not (options.on_success is options.on_failure is options.on_end is None)
 
 
 def _substitutions(node: Invocation) -> dict[str, str]:
-    return {**node.scope.substitutions(), **_options(node).substitutions}
+    return {**node.scope.substitutions(), **options_of(node).substitutions}
 
 
 def _filled(template: str, words: dict[str, str], node: Invocation) -> str:
@@ -360,35 +372,6 @@ def _mismatch(node: Invocation, promised: str, value: object) -> OutputMismatch:
         f"the annotation promises {promised}, and a {type(value).__name__}{size} was returned",
         node.name,
         "make the return annotation and the returned value agree",
-    )
-
-
-def _translated(node: Invocation, error: BaseException, started: float) -> BaseException:
-    """Signals and time-outs as the typed errors that the body sees."""
-    if isinstance(error, RunStopping) or (
-        node.cancelling and type(error).__name__ == "CancelledError"
-    ):
-        return Cancelled("the step was cancelled", node.name, "submit it again if it is needed")
-    timeout = _options(node).timeout
-    if isinstance(error, TimeoutError) and timeout and time.perf_counter() - started >= timeout:
-        return _timed_out(node, timeout, "and was stopped")
-    return error if isinstance(error, Exception) else left_by(error, node.name)
-
-
-def _check_time(node: Invocation, started: float) -> None:
-    """A sync inline step cannot be interrupted; that it overran is recorded all the same."""
-    timeout, took = _options(node).timeout, time.perf_counter() - started
-    if timeout is not None and took > timeout:
-        raise _timed_out(
-            node, timeout, f"for {took:.3g} s: a sync inline step cannot be interrupted"
-        )
-
-
-def _timed_out(node: Invocation, timeout: float, how: str) -> StepTimeout:
-    return StepTimeout(
-        f"the step ran longer than its timeout of {timeout:g} s, {how}",
-        node.name,
-        "raise the timeout, or make the step faster, async or isolated",
     )
 
 

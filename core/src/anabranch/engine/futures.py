@@ -136,7 +136,8 @@ class StepFuture(_Awaits[Any], _Future[T]):
         return (self[index] for index in range(len(self)))
 
     def __await__(self) -> Generator[Any, None, Any]:
-        yield from engine.until_done(self._node, self._home.when_done)
+        with self._home.waiting(self._node):
+            yield from engine.until_done(self._node, self._home.when_done)
         return self.result()
 
     def __repr__(self) -> str:
@@ -188,7 +189,8 @@ class MapFuture(_Awaits[list[Any]], _Iterates[StepFuture[T]], _Future[list[T]]):
         return (StepFuture(self._home, item) for item in self._items())
 
     def __await__(self) -> Generator[Any, None, list[Any]]:
-        yield from engine.until_done(self._node, self._home.when_done)
+        with self._home.waiting(self._node):
+            yield from engine.until_done(self._node, self._home.when_done)
         return self.result()
 
     def _items(self) -> list[Invocation]:

@@ -1,6 +1,7 @@
 """What a handle asks of the run that it belongs to."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from anabranch.engine.artifacts import Reader
@@ -26,20 +27,24 @@ class Home(Protocol):
         """Asks it to stop; False if it is done already."""
         ...
 
-    def watch(self, nodes: Sequence[Node], scope: Scope) -> Iterator[Node]:
-        """The nodes as they are done; after a resume in the order that the body saw before (law L8)."""
-        ...
-
     def when_done(self, node: Node, callback: Callable[[Node], None]) -> bool:
         """Has `callback` called when it is done; False if it is done already."""
         ...
 
-    def expanded(self, node: MapNode) -> None:
-        """Waits until a map has its items."""
+    def waiting(self, node: Node) -> AbstractContextManager[None]:
+        """While a body waits for it in a way of its own."""
         ...
 
-    def check(self) -> None:
-        """Raises what has befallen the run: its journal fails, or its lease is lost."""
+    def waiting_in(self, scope: Scope, nodes: Collection[Node]) -> AbstractContextManager[None]:
+        """While this body waits for any of these, of which there may be fewer and fewer."""
+        ...
+
+    def check_body(self, scope: Scope) -> None:
+        """Raises what has befallen the run, and `RunStopping` if the body has been ended from outside."""
+        ...
+
+    def expanded(self, node: MapNode) -> None:
+        """Waits until a map has its items."""
         ...
 
     def rebuild(self, node: Invocation) -> object:

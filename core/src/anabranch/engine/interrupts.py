@@ -1,32 +1,52 @@
-"""Ctrl-C while a run goes on in the main thread.
+"""Ctrl-C, SIGTERM, and a run that is stopped from outside, while its body runs in the main thread.
 
 Python raises `KeyboardInterrupt` between any two instructions, and so between taking events out of a buffer and writing
 them, or between taking a lock and the `try` that gives it back. There it would lose events or lock everybody out. So it
 waits until the record and the graph are left; everywhere else, in the user's code above all, it comes at once.
+
+The first Ctrl-C ends the run in good order. Whoever presses it again does not want to wait for that: the process ends,
+and leaves to a resume what a crash would.
 """
 
+import os
 import signal
+import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import CodeType, FrameType, TracebackType
+from typing import Any, TypeAlias
 
 from anabranch.engine import clock, recording, scheduling, workers
+from anabranch.errors import RunStopping
 from anabranch.journal import interface
 
 _UNDISTURBED = frozenset(str(module.__file__) for module in (clock, recording, scheduling, workers))
 _JOURNAL = str(Path(interface.__file__).parent) + "/"
+_Handler: TypeAlias = Callable[[int, FrameType | None], Any] | signal.Handlers
+_DEFAULTS: dict[signal.Signals, _Handler] = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+}
 
 
 class Interrupts:
-    """Use it in `with`. Off the main thread, and where somebody else handles Ctrl-C, it does nothing."""
+    """Use it in `with`. Off the main thread, and where somebody else handles a signal, it leaves that signal alone.
 
-    def __init__(self) -> None:
-        self._is_installed = self._is_pending = False
+    `farewell` is what is printed when a second Ctrl-C ends the process.
+    """
+
+    def __init__(self, farewell: str) -> None:
+        self._farewell = farewell
+        self._installed: list[signal.Signals] = []
+        self._is_pending = self._is_second = self._is_own = False
+        self._unwound: CodeType | None = None
 
     def __enter__(self) -> "Interrupts":
-        if _is_main() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, self._arrived)
-            self._is_installed = True
+        for number, default in _DEFAULTS.items() if _is_main() else ():
+            if signal.getsignal(number) == default:
+                signal.signal(number, self._arrived)
+                self._installed.append(number)
         return self
 
     def __exit__(
@@ -35,8 +55,8 @@ class Interrupts:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._is_installed:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in self._installed:
+            signal.signal(number, _DEFAULTS[number])
         if error is None:
             self.check()
 
@@ -46,19 +66,47 @@ class Interrupts:
             self._is_pending = False
             raise KeyboardInterrupt
 
+    def unwinder(self, function: Callable[..., object]) -> Callable[[], None] | None:
+        """What raises `RunStopping` in a function that the main thread is running; `None` where that cannot be done."""
+        code = getattr(function, "__code__", None)
+        if signal.SIGINT not in self._installed or not _is_main() or code is None:
+            return None
+
+        def unwind() -> None:
+            self._unwound = code
+            self.again()
+
+        return unwind
+
     def again(self) -> None:
         """Called by another thread every now and then, so that none waits for long."""
-        if self._is_pending:
+        if self._is_pending or self._unwound is not None:
+            self._is_own = True
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     def _arrived(self, number: int, frame: FrameType | None) -> None:
-        self._is_pending = True
-        if not _must_wait(frame):
-            self.check()
+        is_own, self._is_own = self._is_own, False
+        if not is_own:
+            if self._is_second and number == signal.SIGINT and not hasattr(sys, "ps1"):
+                os.write(2, self._farewell.encode())
+                os._exit(130)
+            self._is_pending = self._is_second = True
+        if _must_wait(frame):
+            return
+        self.check()
+        if self._unwound is not None and _is_in(self._unwound, frame):
+            self._unwound = None
+            raise RunStopping
 
 
 def _is_main() -> bool:
     return threading.current_thread() is threading.main_thread()
+
+
+def _is_in(code: CodeType, frame: FrameType | None) -> bool:
+    while frame is not None and frame.f_code is not code:
+        frame = frame.f_back
+    return frame is not None
 
 
 def _must_wait(frame: FrameType | None) -> bool:

@@ -216,6 +216,9 @@ class MapNode(Node):
         self.ordinal = 0
 
     def first_failure(self) -> Invocation | None:
-        """The failed item with the lowest index, unless failures are collected."""
-        failed = (item for item in self.items or () if item.error is not None)
-        return None if self.collect else next(failed, None)
+        """The failed item with the lowest index, unless failures are collected. One that was cancelled speaks last."""
+        if self.collect:
+            return None
+        ended = [item for item in self.items or () if item.error is not None]
+        failed = (item for item in ended if item.status == "failed")
+        return next(failed, ended[0] if ended else None)

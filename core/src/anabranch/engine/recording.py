@@ -120,11 +120,14 @@ class Recorder:
                 return  # the next tick tries again; only the lease's end is final
 
     def close(self) -> None:
-        """Writes what is left and gives the lease back."""
+        """Writes what is left and gives the lease back. What a thread that was left behind brings is not written."""
         self.flush()
         with self._writing:
             if self.failure is None:
                 self._writer.release()
+                self.failure = LeaseLost(
+                    "the driver has left this run", "what comes too late", "resume the run"
+                )
 
     def _write(self) -> None:
         with self._buffer_lock:

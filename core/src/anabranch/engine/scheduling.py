@@ -33,7 +33,8 @@ class Outcome:
 class Scheduler:
     """`start` is given what may run now, `expand` a map whose collections are known, `skip` what cannot run any more.
 
-    `start(invocation, front)` may settle it at once; it is called without the lock.
+    `start(invocation, front)` may settle it at once; it is called without the lock. `queue` is told of calls with a
+    `queue_timeout` when nothing holds them back but others that run.
     """
 
     def __init__(
@@ -42,8 +43,9 @@ class Scheduler:
         start: Callable[[Invocation, bool], None],
         expand: Callable[[MapNode], None],
         skip: Callable[[Invocation, Node], None],
+        queue: Callable[[Invocation, float], None],
     ) -> None:
-        self._start, self._expand, self._skip = start, expand, skip
+        self._start, self._expand, self._skip, self._queue = start, expand, skip, queue
         self._lock = threading.Lock()
         self._idle = threading.Condition(self._lock)
         self.nodes: dict[InvocationId, Node] = {}
@@ -174,6 +176,9 @@ class Scheduler:
             if self.claim(node):
                 self._skip(node, node.cause)
             return False
+        seconds = getattr(node.definition.options, "queue_timeout", None)
+        if seconds is not None:
+            self._queue(node, seconds)
         return self._enter(node)
 
     def claim(self, node: Invocation) -> bool:
@@ -182,6 +187,16 @@ class Scheduler:
             if node.done or node.cancelling:
                 return False
             node.status = "ready"
+            return True
+
+    def take_from_gate(self, node: Invocation) -> bool:
+        """Claims it if it queues at a gate; then it never starts, and the caller settles it."""
+        with self._lock:
+            if node.done or node.cancelling or node.status != "pending":
+                return False
+            node.status = "ready"
+            for gate in self._gates(node):
+                gate.drop(node)
             return True
 
     def withdraw(self, node: Invocation) -> bool:
@@ -337,10 +352,17 @@ def is_stopping(scope: Scope) -> bool:
     return False
 
 
+def is_stopped(scope: Scope | None) -> bool:
+    """Whether this body, or one around it, has been ended from outside."""
+    while scope is not None and scope.stopped_by is None:
+        scope = scope.parent
+    return scope is not None
+
+
 def fails_fast(scope: Scope | None) -> bool:
     """Whether a failure has ended this scope, or one around it, at once: what still comes is dropped."""
     while scope is not None:
-        if scope.stopping and scope.definition.options.execution_mode == "FAIL_FAST":
+        if scope.stopping and scope.fails_fast:
             return True
         scope = scope.parent
     return False

@@ -5,7 +5,7 @@ its own: its calls are the parent's calls.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,11 @@ from anabranch.model.ids import InvocationId, RunId
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Scope:
-    """`unfinished` counts nodes that are not done; `failures` are those that the body has not looked at."""
+    """`unfinished` counts nodes that are not done; `failures` are those that the body has not looked at.
+
+    `awaited` are the nodes that the body waits for just now. `stopped_by` is what has ended the body from outside, and
+    `interrupt` unwinds it in the middle of something, where that can be done.
+    """
 
     id: InvocationId
     run: RunId
@@ -32,12 +36,15 @@ class Scope:
     unfinished: int = 0
     failures: dict[InvocationId, BaseException] = field(default_factory=dict)
     stopping: bool = False
-    ending: bool = False
-    embedded: int = 0
+    stopped_by: Exception | None = None
+    interrupt: Callable[[], None] | None = None
+    awaited: list[Collection[Any]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     gate: Gate[Any] | None = None
+    fails_fast: bool = False
 
     def __post_init__(self) -> None:
+        self.fails_fast = self.definition.options.execution_mode == "FAIL_FAST"
         limit = self.definition.options.max_concurrency
         self.gate = Gate(limit) if limit else None
 

@@ -12,7 +12,7 @@ from anabranch.engine.replaying import Replay
 from anabranch.engine.scopes import Scope
 from anabranch.journal.events import CompletionObserved
 
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS = 0.1
 
 
 class Watches:
@@ -33,18 +33,20 @@ class Watches:
                 self._home.wait(known, None)
                 seen += 1
                 yield known
-        for node in self._arrivals(list(waiting.values())):
+        for node in self._arrivals(list(waiting.values()), scope):
             self._recorder.commit(
                 CompletionObserved(at=time.time(), watch=watch, index=seen, invocation=node.id)
             )
             seen += 1
             yield node
 
-    def _arrivals(self, nodes: Sequence[Node]) -> Iterator[Node]:
+    def _arrivals(self, nodes: Sequence[Node], scope: Scope) -> Iterator[Node]:
         done: list[Node] = []
+        missing = dict.fromkeys(nodes)
         arrived = threading.Semaphore(0)
 
         def arrive(node: Node) -> None:
+            missing.pop(node)
             done.append(node)
             arrived.release()
 
@@ -52,6 +54,8 @@ class Watches:
             if not self._home.when_done(node, arrive):
                 arrive(node)
         for index in range(len(nodes)):
-            while not arrived.acquire(timeout=_LOOK_SECONDS):
-                self._home.check()
+            if not arrived.acquire(blocking=False):
+                with self._home.waiting_in(scope, missing):
+                    while not arrived.acquire(timeout=_LOOK_SECONDS):
+                        self._home.check_body(scope)
             yield done[index]

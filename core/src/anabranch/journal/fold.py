@@ -221,6 +221,9 @@ def _run_ended(state: RunState, number: int, event: RunEnded) -> None:
     state.failure, state.failed = event.failure, event.failed
     state.shape, state.outputs = event.shape, event.outputs
     state.worked_seconds = state.life_started_at = 0.0
+    for invocation in state.invocations.values():
+        if invocation.status == "running":  # it did not stop when it was told to, and was left
+            invocation.status = "cancelled"
 
 
 def _invocation_created(state: RunState, number: int, event: InvocationCreated) -> None:
