@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from anabranch.authoring.draws import now as now
     from anabranch.authoring.draws import random as random
     from anabranch.authoring.draws import uuid4 as uuid4
+    from anabranch.authoring.messages import answer as answer
+    from anabranch.authoring.messages import cancel as cancel
     from anabranch.authoring.naps import sleep as sleep
     from anabranch.authoring.pipelines import Pipeline as Pipeline
     from anabranch.authoring.pipelines import pipeline as pipeline
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from anabranch.authoring.steps import Step as Step
     from anabranch.authoring.steps import step as step
     from anabranch.authoring.steps import unmapped as unmapped
+    from anabranch.authoring.waits import wait_for as wait_for
     from anabranch.engine.artifacts import Artifact as Artifact
     from anabranch.engine.contexts import Context as Context
     from anabranch.engine.contexts import checkpoint as checkpoint
@@ -47,6 +50,8 @@ _NAMES = {
     "now": "anabranch.authoring.draws",
     "random": "anabranch.authoring.draws",
     "uuid4": "anabranch.authoring.draws",
+    "answer": "anabranch.authoring.messages",
+    "cancel": "anabranch.authoring.messages",
     "sleep": "anabranch.authoring.naps",
     "Pipeline": "anabranch.authoring.pipelines",
     "pipeline": "anabranch.authoring.pipelines",
@@ -54,6 +59,7 @@ _NAMES = {
     "Step": "anabranch.authoring.steps",
     "step": "anabranch.authoring.steps",
     "unmapped": "anabranch.authoring.steps",
+    "wait_for": "anabranch.authoring.waits",
     "Artifact": "anabranch.engine.artifacts",
     "Context": "anabranch.engine.contexts",
     "checkpoint": "anabranch.engine.contexts",

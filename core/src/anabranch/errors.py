@@ -175,6 +175,10 @@ class Cancelled(InfrastructureError):
     """A call was cancelled before it had an outcome of its own."""
 
 
+class RunCancelled(Cancelled):
+    """Somebody has cancelled the run. It is over: it is not resumed."""
+
+
 # --- the record ----------------------------------------------------------------------------------------------
 
 
@@ -211,6 +215,10 @@ class Signal(BaseException):
 
 class RunStopping(Signal):
     """Raised in a body or a step that must stop because its run is ending."""
+
+
+class RunPausing(Signal):
+    """Raised in bodies that wait for an answer, when their driver leaves until it comes."""
 
 
 # --- warnings ------------------------------------------------------------------------------------------------

@@ -525,6 +525,7 @@ def test_a_resume_of_a_run_that_failed_fast_finishes_it(lab, notes) -> None:
 
 def test_after_a_failure_what_is_queued_for_a_thread_does_not_start(lab, notes) -> None:
     """More sync steps than there are threads, all of them ready."""
+
     @step
     def item(x: int) -> int:
         notes.add(x)

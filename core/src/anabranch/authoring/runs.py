@@ -10,6 +10,7 @@ from anabranch.authoring.entries import reload_pipeline
 from anabranch.authoring.mistakes import quiet_tracebacks
 from anabranch.authoring.parking import in_turn
 from anabranch.authoring.reaching import refuse_unsupported_steps
+from anabranch.console.phrases import next_command
 from anabranch.engine.artifacts import Artifact, Place
 from anabranch.engine.futures import loaded
 from anabranch.engine.launching import Finished, relaunch
@@ -52,7 +53,9 @@ class Run:
         """
         state = self.state
         if state.shape is None:
-            raise self.error or RunFailed(f"the run is {self.status}", self.id, "resume it")
+            raise self.error or RunFailed(
+                f"the run is {self.status}", f"run {self.id}", next_command(self.status, self.id)
+            )
         own = Place(InvocationId(""), _NOWHERE, state.end_number, self._values)
         return rebuilt(state.shape, own, state.outputs, self._located)
 

@@ -47,7 +47,6 @@ UNBUILT: Mapping[str, str] = {
     "settings": _ONE_PROCESS,
     "secrets": "handing secrets to steps is not built yet",
     "caching": "a cache across runs is not built yet; within a run, resume reuses what is recorded",
-    "waits": "waiting for an answer is not built yet",
     "models": "named models are not built yet",
 }
 """Why the engine of this release cannot do it, on any stack."""

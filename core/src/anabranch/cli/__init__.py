@@ -18,6 +18,8 @@ __getattr__ = lazy(
         # commands, by the names that `grammar` gives them
         "run": "anabranch.cli.running",
         "resume": "anabranch.cli.running",
+        "answer": "anabranch.cli.messages",
+        "runs_cancel": "anabranch.cli.messages",
         "runs_ls": "anabranch.cli.looking",
         "runs_show": "anabranch.cli.looking",
         "runs_graph": "anabranch.cli.looking",

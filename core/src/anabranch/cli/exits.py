@@ -7,6 +7,7 @@ COMPLETED = 0
 FAILED = 1
 MISTAKE = 2
 TROUBLE = 3
+PAUSED = 4
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
@@ -15,6 +16,7 @@ MEANINGS = {
     FAILED: "the run failed, or completed with failures; a check found something",
     MISTAKE: "a mistake in the command, the code or the stack; nothing was run",
     TROUBLE: "the journal, the artifact store or the infrastructure is in trouble",
+    PAUSED: "paused: the run waits for an answer",
     INTERRUPTED: "interrupted; the run can be resumed",
 }
 
@@ -23,7 +25,7 @@ def of_run(status: RunStatus) -> int:
     """The code for how a run ended."""
     if status == "completed":
         return COMPLETED
-    return INTERRUPTED if status == "interrupted" else FAILED
+    return {"interrupted": INTERRUPTED, "paused": PAUSED}.get(status, FAILED)
 
 
 def of_error(error: AnabranchError) -> int:

@@ -37,6 +37,8 @@ class Request(argparse.Namespace):
     whole: bool = False
     format: str = "text"
     name: str | None = None
+    value: str | None = None
+    resume: bool = True
 
 
 class Parser(argparse.ArgumentParser):
@@ -166,8 +168,24 @@ def _starting(top: Parser) -> None:
         action="store_false",
         help="fail at once if another process drives the run, instead of waiting for it",
     )
-    resume.option("--stack", metavar="NAME", help=_STACK)
-    _plugin_option(resume)
+    answer = top.branch(
+        "answer",
+        "give a run the answer that it waits for",
+        "A paused run is then resumed here. Without NAME: list what the run waits for.",
+        command="answer",
+    )
+    answer.option("run", metavar="RUN", help=_RUN)
+    answer.option("name", nargs="?", metavar="NAME", help="the wait's name")
+    answer.option("value", nargs="?", metavar="VALUE", help="as JSON, or else as text")
+    answer.option(
+        "--no-resume",
+        dest="resume",
+        action="store_false",
+        help="leave a paused run to whoever resumes it next",
+    )
+    for parser in (resume, answer):
+        parser.option("--stack", metavar="NAME", help=_STACK)
+        _plugin_option(parser)
 
 
 def _looking(runs: Parser) -> None:
@@ -199,7 +217,11 @@ def _looking(runs: Parser) -> None:
         metavar="FORMAT",
         help="text, mermaid or dot (default: text)",
     )
-    for parser in (listing, show, logs, graph):
+    cancel = runs.branch(
+        "cancel", "end a run for good: it cannot be resumed", command="runs_cancel"
+    )
+    cancel.option("run", metavar="RUN", help=_RUN)
+    for parser in (listing, show, logs, graph, cancel):
         parser.option("--stack", metavar="NAME", help=_STACK)
         _plugin_option(parser)
 

@@ -26,11 +26,11 @@ def arguments(given: Sequence[str]) -> dict[str, object]:
             raise UserMistake(
                 f"{name!r} is given twice", "-p of anabranch run", "give each argument once"
             )
-        found[name] = _value(value)
+        found[name] = value_of(value)
     return found
 
 
-def _value(text: str) -> object:
+def value_of(text: str) -> object:
     """What it is as JSON; else the text itself."""
     try:
         return json.loads(text)

@@ -15,7 +15,7 @@ from anabranch.cli.output import Output
 from anabranch.cli.parameters import arguments
 from anabranch.cli.tracebacks import user_frames
 from anabranch.console.documents import ended_document
-from anabranch.console.observing import Display, Quiet
+from anabranch.console.observing import Quiet
 from anabranch.console.phrases import next_command
 from anabranch.errors import AnabranchError, EntryError
 from anabranch.journal.events import Event, RunEnded
@@ -35,7 +35,7 @@ def run(request: Request, output: Output) -> int:
             given, stack=request.stack, observers=observers, config=request.config
         )
 
-    return _shown(start, console.observer(hint=False), request.stack, output)
+    return shown(start, request.stack, output)
 
 
 def resume(request: Request, output: Output) -> int:
@@ -44,16 +44,12 @@ def resume(request: Request, output: Output) -> int:
     def start(observers: Sequence[Observer]) -> Run:
         return resume_run(request.run, stack=request.stack, observers=observers, wait=request.wait)
 
-    return _shown(start, console.observer(hint=False), request.stack, output)
+    return shown(start, request.stack, output)
 
 
-def _shown(
-    start: Callable[[Sequence[Observer]], Run],
-    display: Display,
-    stack: str | None,
-    output: Output,
-) -> int:
-    ending = _Ending()
+def shown(start: Callable[[Sequence[Observer]], Run], stack: str | None, output: Output) -> int:
+    """Has a run driven while it is shown, and says how it ended. Returns the exit code."""
+    display, ending = console.observer(hint=False), _Ending()
     with output.reserved(), display:
         ended = start([display, ending])
     if ending.traceback:

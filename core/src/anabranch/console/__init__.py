@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from anabranch.console.printing import print_run as print_run
     from anabranch.console.printing import print_runs as print_runs
     from anabranch.console.printing import print_table as print_table
+    from anabranch.console.printing import print_waits as print_waits
 
 _NAMES = {
     "Display": "anabranch.console.observing",
@@ -30,6 +31,7 @@ _NAMES = {
     "print_run": "anabranch.console.printing",
     "print_runs": "anabranch.console.printing",
     "print_table": "anabranch.console.printing",
+    "print_waits": "anabranch.console.printing",
 }
 
 __getattr__ = lazy(__name__, _NAMES)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from anabranch.console.phrases import iso
 from anabranch.journal.events import Json
-from anabranch.journal.fold import InvocationState, MapState, RunState
+from anabranch.journal.fold import InvocationState, MapState, RunState, WaitState
 from anabranch.journal.interface import RunSummary
 from anabranch.model.ids import InvocationId
 from anabranch.model.records import Failure, Output
@@ -52,6 +52,7 @@ def ended_document(state: RunState, summary: RunSummary) -> Document:
         "reused": reused(state),
         "failure": failure_document(state.failure),
         "failed": [_failed(state, id) for id in state.failed],
+        "waits": [wait_document(wait) for wait in state.waits.values()],
         "outputs": [output_document(output) for output in state.outputs],
         "metadata": dict(state.metadata.get(None, {})),
     }
@@ -88,6 +89,19 @@ def invocation_document(known: InvocationState, state: RunState) -> Document:
         "failure": failure_document(known.failure),
         "outputs": [output_document(output) for output in known.outputs],
         "metadata": dict(state.metadata.get(known.invocation, {})),
+    }
+
+
+def wait_document(wait: WaitState) -> Document:
+    """A wait for an answer. `refused` is why the last answer did not fit."""
+    return {
+        "name": wait.display,
+        "question": wait.question,
+        "schema": wait.schema,
+        "opened": iso(wait.opened_at),
+        "answered": wait.answer_number > 0,
+        "by": wait.sender or None,
+        "refused": wait.refused or None,
     }
 
 

@@ -33,15 +33,23 @@ class Frame:
     marks: Marks = field(default_factory=lambda: MARKS)
 
 
+_MOST_WAITS = 3
+
+
 def draw(progress: Progress, frame: Frame) -> Text:
     """The whole frame; at most `frame.height` lines."""
     text = Text(no_wrap=True, overflow="ellipsis")
     _header(text, progress, frame)
-    room = frame.height - 2 - bool(progress.trouble) - len(progress.notes)
+    waits = [f"waits for {wait}" for wait in progress.waits.values()]
+    if len(waits) > _MOST_WAITS:
+        waits[_MOST_WAITS - 1 :] = [f"waits for {len(waits) - _MOST_WAITS + 1} more answers"]
+    room = frame.height - 2 - bool(progress.trouble) - len(progress.notes) - len(waits)
     rows = _rows(progress.root, frame, 1, room)
     append_rows(text, rows, frame.width, frame.marks)
     if progress.trouble and progress.trouble not in text.plain:
         text.append(f"\n  {progress.trouble}", STYLES[progress.status])
+    for wait in waits:
+        text.append(f"\n  {wait}", STYLES["paused"])
     for note in progress.notes:
         text.append(f"\n  {frame.marks['cancelled']} {note}", STYLES["cancelled"])
     return text

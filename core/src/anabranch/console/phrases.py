@@ -77,6 +77,8 @@ def plural(count: int, noun: str) -> str:
 
 def next_command(status: RunStatus, run: str) -> str:
     """What to type next: `see it: anabranch runs show RUN`, or how to go on with it."""
+    if status == "paused":
+        return f"answer it: anabranch answer {run} NAME VALUE"
     if status in ("failed", "interrupted", "lost", "completed_with_failures"):
         return f"resume it: anabranch resume {run}"
     return f"see it: anabranch runs show {run}"

@@ -13,6 +13,7 @@ from anabranch.console.entries import Call, FanOut
 from anabranch.console.phrases import brief, counts, duration, next_command
 from anabranch.console.progress import Progress
 from anabranch.journal.events import (
+    AnswerRefused,
     AttemptEnded,
     DriverEnded,
     DriverStarted,
@@ -23,8 +24,11 @@ from anabranch.journal.events import (
     OutcomeReused,
     RunCreated,
     RunEnded,
+    WaitAnswered,
+    WaitOpened,
 )
 from anabranch.journal.fold import RunState
+from anabranch.model.ids import InvocationId
 
 ONE_BY_ONE = 25
 """How many endings of one step, or failures of one map, are told singly."""
@@ -44,6 +48,7 @@ class PlainLines:
         self.progress = Progress()
         self._stream, self._hint = stream, hint
         self._endings: dict[str, int] = {}
+        self._asked: dict[InvocationId, str] = {}
         self._told: dict[int, tuple[int, float]] = {}
 
     def __call__(self, number: int, event: Event) -> None:
@@ -91,6 +96,8 @@ class PlainLines:
                 return f"run {progress.run} resumed (life {event.life}): {progress.pipeline}"
             case MapExpanded():
                 return _told("mapping", progress.path(event), f"{event.count:,} items")
+            case WaitOpened() | WaitAnswered() | AnswerRefused():
+                return self._of_wait(event)
             case HookFailed():
                 return f"warning    {progress.notes[-1]}" if progress.notes else ""
             case RunEnded() | DriverEnded():
@@ -105,6 +112,15 @@ class PlainLines:
         if seen <= ONE_BY_ONE:
             return self._single(call, event)
         return f"{self._single(call, event)}  ({seen:,} so far)" if _is_round(seen) else ""
+
+    def _of_wait(self, event: WaitOpened | WaitAnswered | AnswerRefused) -> str:
+        if isinstance(event, WaitOpened):
+            self._asked[event.wait] = event.display
+            return _told("waits for", event.display, event.question)
+        name = self._asked.get(event.wait, "")
+        if isinstance(event, WaitAnswered):
+            return _told("answered", name, f"by {event.sender}")
+        return _told("refused", name, event.reason)
 
     def _single(self, call: Call, event: OutcomeRecorded | OutcomeReused | AttemptEnded) -> str:
         path = self.progress.path(call)

@@ -3,6 +3,7 @@
 In a pipe nothing is cut to a width that nobody asked for.
 """
 
+import json
 import sys
 import time
 from collections.abc import Sequence
@@ -14,7 +15,8 @@ from anabranch.console.graphs import Format, Graph, render
 from anabranch.console.marks import marks_for
 from anabranch.console.tables import Cell, columns, runs_table
 from anabranch.console.trees import run_tree
-from anabranch.journal.fold import RunState
+from anabranch.journal.events import Json
+from anabranch.journal.fold import RunState, WaitState
 from anabranch.journal.interface import RunSummary
 
 _PIPE_WIDTH = 200
@@ -52,6 +54,18 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
     """Any small table; the last column may run over several lines."""
     if rows:
         _console().print(columns(headers, rows), soft_wrap=True)
+
+
+def print_waits(waits: Sequence[WaitState]) -> None:
+    """What a run waits for, and what JSON fits."""
+    rows: list[list[Cell]] = [
+        [(wait.display, "bold"), wait.question, (_expected(wait.schema), "dim")] for wait in waits
+    ]
+    print_table(["wait", "question", "answer"], rows)
+
+
+def _expected(schema: Json) -> str:
+    return json.dumps(schema) if schema else "anything"
 
 
 def print_mark(status: str) -> Cell:

@@ -28,8 +28,10 @@ from anabranch.journal.events import (
     OutcomeReused,
     RunCreated,
     RunEnded,
+    WaitAnswered,
+    WaitOpened,
 )
-from anabranch.journal.fold import RunState
+from anabranch.journal.fold import RunState, WaitState
 from anabranch.model.ids import ROOT_SCOPE, InvocationId
 from anabranch.model.records import RunStatus, Status
 
@@ -56,6 +58,7 @@ class Progress:
     trouble: str = ""
     tally: Tally = field(default_factory=dict)
     reused: int = 0
+    waits: dict[InvocationId, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     root: Branch = field(default_factory=Branch)
     _calls: dict[InvocationId, Call] = field(default_factory=dict)
@@ -83,6 +86,7 @@ class Progress:
     def remember(self, state: RunState) -> None:
         """Takes in a run's earlier lives."""
         self.run, self.pipeline = state.run, state.pipeline
+        self.waits = {wait.wait: _asked(wait) for wait in state.open_waits()}
         if state.created is not None:
             self.stack = state.created.stack
         for known_map in state.maps.values():
@@ -167,7 +171,9 @@ def _driver_started(here: Progress, event: DriverStarted) -> None:
 
 
 def _driver_ended(here: Progress, event: DriverEnded) -> None:
-    here.status, here.ended_at, here.trouble = "interrupted", event.at, event.reason
+    is_paused = event.reason == "paused"
+    here.status, here.ended_at = ("paused" if is_paused else "interrupted"), event.at
+    here.trouble = "it waits for an answer" if is_paused else event.reason
 
 
 def _run_ended(here: Progress, event: RunEnded) -> None:
@@ -248,6 +254,18 @@ def _outcome_discarded(here: Progress, event: OutcomeDiscarded) -> None:
         call.before, call.trouble = None, ""
 
 
+def _wait_opened(here: Progress, event: WaitOpened) -> None:
+    here.waits[event.wait] = _asked(event)
+
+
+def _asked(wait: WaitOpened | WaitState) -> str:
+    return f"{wait.display}: {wait.question}" if wait.question else wait.display
+
+
+def _wait_answered(here: Progress, event: WaitAnswered) -> None:
+    here.waits.pop(event.wait, None)
+
+
 def _hook_failed(here: Progress, event: HookFailed) -> None:
     if len(here.notes) < KEEP_NOTES:
         call = here._calls.get(event.invocation) if event.invocation else None
@@ -267,5 +285,7 @@ _HANDLERS: dict[type[Event], Callable[[Progress, Any], None]] = {
     OutcomeRecorded: _outcome_recorded,
     OutcomeReused: _outcome_reused,
     OutcomeDiscarded: _outcome_discarded,
+    WaitOpened: _wait_opened,
+    WaitAnswered: _wait_answered,
     HookFailed: _hook_failed,
 }

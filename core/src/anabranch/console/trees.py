@@ -37,6 +37,10 @@ def run_tree(
     _head(text, state, summary, marks)
     rows = list(_Tree(state, marks, whole).rows(ROOT_SCOPE, 1))
     append_rows(text, rows, width, marks)
+    for wait in state.open_waits():
+        refused = f" (refused: {wait.refused})" if wait.refused else ""
+        asked = f": {wait.question}" if wait.question else ""
+        text.append(f"\n  waits for {wait.display}{asked}{refused}", STYLES["paused"])
     for name, value in state.metadata.get(None, {}).items():
         text.append(f"\n  {name} = {value}", "dim")
     for output in state.outputs:

@@ -24,8 +24,6 @@ _PIPELINE_NEEDS = {
     "enable_cache": "caching",
     "settings": "settings",
     "model": "models",
-    "on_pause": "waits",
-    "on_resume": "waits",
 }
 
 

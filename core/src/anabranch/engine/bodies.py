@@ -20,7 +20,7 @@ from anabranch.engine.scheduling import Scheduler, is_stopped
 from anabranch.engine.scopes import Scope
 from anabranch.engine.shapes import shape_of
 from anabranch.engine.values import Values
-from anabranch.errors import Cancelled, RunStopping, Signal
+from anabranch.errors import Cancelled, RunPausing, RunStopping, Signal
 from anabranch.journal.events import HookFailed, Json
 from anabranch.model.ids import InvocationId
 from anabranch.model.options import Hook
@@ -56,6 +56,15 @@ class Home(BodyHome, Protocol):
         """While it runs, and until all its calls have ended, it can be stopped from outside."""
         ...
 
+    @property
+    def is_pausing(self) -> bool:
+        """Whether the driver leaves until an answer comes."""
+        ...
+
+    def was_paused(self, scope: Scope) -> bool:
+        """Whether this body was waiting when the last driver left until an answer came."""
+        ...
+
     def cancel_running(self, scope: Scope) -> None: ...
 
     def let_go(self, scope: Scope) -> None:
@@ -76,7 +85,12 @@ class Bodies:
             with self._home.body(scope):
                 self._hook(options.on_init, scope, None, "on_init", must=True)
                 self._hook(options.on_start, scope, None, "on_start")
+                if self._home.was_paused(scope):
+                    self._hook(options.on_resume, scope, None, "on_resume")
                 end = self._run(scope, arguments)
+        except RunPausing:
+            self._hook(options.on_pause, scope, None, "on_pause")
+            raise
         except RunStopping:
             if scope.parent is None and scope.stopped_by is None:
                 raise
@@ -101,7 +115,9 @@ class Bodies:
         except (KeyboardInterrupt, Signal):
             self._stop(scope)
             raise
-        except BaseException:
+        except BaseException as error:
+            if self._home.is_pausing:
+                raise RunPausing from error
             if is_stopped(scope):  # whatever the body made of being stopped
                 raise RunStopping from None
             raise

@@ -17,7 +17,7 @@ from anabranch.engine.recording import Recorder
 from anabranch.engine.scheduling import Outcome, is_stopping
 from anabranch.engine.scopes import Scope
 from anabranch.engine.values import Values
-from anabranch.errors import Cancelled
+from anabranch.errors import Cancelled, RunPausing
 from anabranch.journal.events import AttemptStarted, CodeSeen, OutcomeRecorded
 from anabranch.model.ids import RunId, child_run_id
 from anabranch.model.records import Status
@@ -49,13 +49,17 @@ class Children:
             parameters=arguments,
             started=node.scope.started,
             parent=node.scope,
+            name=node.name,
         )
         node.inside = scope
         if node.cancelling:
             scope.stopping = True
         node.status, started = "running", time.perf_counter()
         self._recorder.note(AttemptStarted(at=time.time(), invocation=node.id, attempt=1))
-        end = self._bodies.run(scope, arguments)
+        try:
+            end = self._bodies.run(scope, arguments)
+        except RunPausing:  # a later life has it again
+            return
         status: Status = "completed" if end.error is None else "failed"
         if isinstance(end.error, Cancelled) and (node.cancelling or is_stopping(node.scope)):
             status = "cancelled"

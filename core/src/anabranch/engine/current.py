@@ -37,6 +37,29 @@ class StepRun:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a body waits for. `fits` makes the value of an answer, or raises `ValueError` with what is wrong with it.
+
+    `schema` is the JSON schema of an answer, `None` if there is none. A driver with nothing else to do leaves after
+    `linger_seconds`.
+    """
+
+    name: str
+    text: str
+    schema: Any
+    fits: Callable[[bytes], object]
+    linger_seconds: float
+
+
+class Asked(Protocol):
+    """Called again and again: the seconds until the next call, 0 once `value` is there. Raises what ends the wait."""
+
+    value: object
+
+    def __call__(self) -> float: ...
+
+
 class BodyHome(Protocol):
     """The run that a body is running in, as its calls see it."""
 
@@ -71,6 +94,10 @@ class BodyHome(Protocol):
 
     def draw(self, scope: Scope, kind: str, make: Callable[[], float | str]) -> float | str:
         """A value that the body sees again after a resume (law L8)."""
+        ...
+
+    def ask(self, scope: Scope, question: Question) -> Asked:
+        """Opens a wait for an answer, or takes the one that it has had (law L8)."""
         ...
 
     def check_going_on(self, scope: Scope) -> None:

@@ -1,15 +1,18 @@
-"""The driver of a run: it owns the parts, and is what handles and contexts call their run.
+"""The driver of a run: it owns the parts, and is what bodies and contexts call their run.
 
 It decides nothing itself. A call becomes a node (`calls`), waits for its turn (`scheduling`), is spared if the journal
-knows its outcome (`replaying`), or is run (`executing`); bodies are run by `bodies`; all is written by `recording`.
+knows its outcome (`reusing`), or is run (`dispatching`, `executing`); bodies are run by `bodies`, and ended early by
+`stopping`; all is written by `recording`. Handles turn to `attending`.
 """
 
-import threading
+# Parts that need each other are joined by lambdas, since one of them is made first.
+# ruff: noqa: PLW0108
+
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 
-from anabranch import engine
 from anabranch.engine.admission import admit
 from anabranch.engine.attending import Attending
 from anabranch.engine.bodies import Bodies, BodyEnd
@@ -18,31 +21,32 @@ from anabranch.engine.calls import Calls
 from anabranch.engine.children import Children
 from anabranch.engine.circumstances import Circumstances
 from anabranch.engine.clock import Clock
+from anabranch.engine.current import Question
 from anabranch.engine.definitions import Definition, PipelineDefinition, StepDefinition
+from anabranch.engine.dispatching import Dispatching
 from anabranch.engine.executing import Executor
 from anabranch.engine.futures import MapFuture, StepFuture, artifacts_of
 from anabranch.engine.intake import Intake
+from anabranch.engine.mailbox import Mailbox
 from anabranch.engine.nodes import Collection, Input, Invocation, MapNode, Node
-from anabranch.engine.overruns import queued_too_long
-from anabranch.engine.resting import Resting
 from anabranch.engine.reusing import Reuse
-from anabranch.engine.scheduling import Scheduler, dropped, is_stopping
+from anabranch.engine.scheduling import Scheduler, is_stopping
 from anabranch.engine.scopes import Scope, gates_of
 from anabranch.engine.stopping import Stopping
+from anabranch.engine.waiting import Asking, Waits
 from anabranch.engine.watching import Watches
-from anabranch.engine.workers import WorkerPool
-from anabranch.errors import RunStopping, RunTimeout
-from anabranch.journal.events import Event, MapExpanded, ValueDrawn
-from anabranch.model.ids import ROOT_SCOPE
-
-THREADS = 64
-"""Inline steps that run at once in one run, unless it asks for fewer."""
-
-_SOON_SECONDS = 0.05
+from anabranch.errors import RunCancelled, RunStopping, RunTimeout
+from anabranch.journal.events import CancelAsked, Event, MapExpanded, ValueDrawn
+from anabranch.journal.interface import Message
+from anabranch.model.ids import ROOT_SCOPE, RunId
 
 
 class Driver:
     """One life of one run."""
+
+    _dispatching: Dispatching
+    _mailbox: Mailbox
+    _reuse: Reuse
 
     def __init__(self, given: Circumstances, pipeline: PipelineDefinition) -> None:
         self._given, self._pipeline = given, pipeline
@@ -50,17 +54,17 @@ class Driver:
         self.values = given.values
         self._calls = Calls(Intake(given.values.codecs, given.fingerprints))
         self._scheduler = Scheduler(
-            start=self._start,
+            start=lambda node, front: self._dispatching.start(node, front),
             expand=self._expand,
-            skip=lambda node, cause: self._reuse.skip(node, cause),  # noqa: PLW0108  (made below)
-            queue=self._queue,
+            skip=lambda node, cause: self._reuse.skip(node, cause),
+            queue=lambda node, seconds: self._dispatching.queue(node, seconds),
         )
         self._executor = Executor(
             values=given.values,
             recorder=given.recorder,
             fingerprints=given.fingerprints,
             settle=self._scheduler.settle,
-            again=self._again,
+            again=lambda node, wait: self._dispatching.again(node, wait),
             chance=given.chance,
         )
         self._executor.know(list(given.replay.state.codes))
@@ -80,17 +84,21 @@ class Driver:
             fingerprints=given.fingerprints,
             settle=self._scheduler.settle,
         )
-        self._pool = WorkerPool(self._guarded(self._run_queued), THREADS)
-        self._clock = Clock(self._tick, lambda: self._pool.waits)
-        self._resting = Resting(self._clock.call_at)
-        self._async: engine.AsyncSteps | None = None
-        self._async_lock = threading.Lock()
+        self._clock = Clock(self._tick, lambda: self._dispatching.pool.waits)
+        self._dispatching = Dispatching(
+            scheduler=self._scheduler,
+            reuse=self._reuse,
+            executor=self._executor,
+            clock=self._clock,
+            run_child=self._children.run,
+            crashed=self._crashed,
+        )
         self._stopping = Stopping(
             scheduler=self._scheduler,
-            pool=self._pool,
-            resting=self._resting,
+            pool=self._dispatching.pool,
+            resting=self._dispatching.resting,
             reuse=self._reuse,
-            cancel_async=lambda node: self._async_steps().cancel(node),
+            cancel_async=self._dispatching.cancel_async,
         )
         self._attending = Attending(
             values=given.values,
@@ -99,6 +107,18 @@ class Driver:
             reuse=self._reuse,
             check=self.check,
         )
+        self.waits = Waits(
+            recorder=given.recorder,
+            replay=given.replay,
+            values=given.values,
+            is_idle=self._is_idle,
+            read=lambda: self._mailbox.read(),
+        )
+        self._mailbox = Mailbox(
+            given.recorder,
+            frozenset(given.replay.state.handled),
+            {"cancel": self._cancel_asked, "answer": self.waits.offer},
+        )
         self._watches = Watches(self._attending, given.replay, given.recorder)
         self._admitted: dict[int, Definition] = {}
         self._renewed = time.monotonic()
@@ -106,7 +126,7 @@ class Driver:
 
     def run(self, arguments: Mapping[str, object]) -> BodyEnd:
         """Runs the pipeline's body to its end. Raises signals, `KeyboardInterrupt` and `JournalError`."""
-        scope = Scope(
+        self._root = scope = Scope(
             id=ROOT_SCOPE,
             run=self._given.run,
             definition=self._pipeline,
@@ -121,9 +141,7 @@ class Driver:
         finally:
             scope.stopping = True
             self._clock.close()
-            self._pool.close()
-            if self._async is not None:
-                self._async.close()
+            self._dispatching.close()
 
     # --- what bodies call --------------------------------------------------------------------------------------
 
@@ -186,6 +204,10 @@ class Driver:
         )
         return value
 
+    def ask(self, scope: Scope, question: Question) -> Asking:
+        """Opens a wait for an answer, or takes the one that it has had."""
+        return self.waits.ask(scope, question, lambda: self.check_going_on(scope))
+
     def note(self, event: Event) -> None:
         self._recorder.note(event)
 
@@ -197,8 +219,29 @@ class Driver:
     def check(self) -> None:
         self._given.interrupts.check()
         self._recorder.check()
+        self.waits.check()
         if self._crash is not None:
             raise self._crash
+
+    @property
+    def is_pausing(self) -> bool:
+        return self.waits.is_pausing
+
+    def was_paused(self, scope: Scope) -> bool:
+        waits = self._replay.state.waits.values()
+        was_open = any(wait.scope == scope.id and not wait.answer_number for wait in waits)
+        return self._replay.was_paused and (scope.parent is None or was_open)
+
+    def _is_idle(self, asking: AbstractSet[Scope]) -> bool:
+        is_working = self._dispatching.is_working
+        return not is_working and self._stopping.is_everybody_waiting(asking)
+
+    def _crashed(self, error: BaseException) -> None:
+        self._crash = error
+
+    def _cancel_asked(self, number: int, message: Message) -> None:
+        self._recorder.note(CancelAsked(at=time.time(), message=number, sender=message.sender))
+        self._stopping.stop(self._root, run_cancelled(self._given.run, message.sender))
 
     def body(self, scope: Scope) -> AbstractContextManager[None]:
         """While it runs it can be stopped; its own `timeout` does it."""
@@ -225,51 +268,6 @@ class Driver:
 
     # --- what the scheduler calls ------------------------------------------------------------------------------
 
-    def _start(self, node: Invocation, front: bool) -> None:
-        if self._scheduler.claim(node) and not self._reuse.stands_in(node):
-            self._dispatch(node, front)
-
-    def _dispatch(self, node: Invocation, front: bool) -> None:
-        wait = node.not_before - time.time()
-        if wait > 0:
-            node.not_before = 0.0
-            if not self._resting.add(node, wait, lambda: self._dispatch(node, front)):
-                self._not_again(node)
-            return
-        definition = node.definition
-        if isinstance(definition, PipelineDefinition):
-            self._in_thread(lambda node: self._children.run(node, definition), node)
-        elif node.definition.is_async:
-            self._async_steps().put(node, self._executor.run_async(node))
-        elif self._pool.put(node, front):
-            self._clock.wake()
-
-    def _queue(self, node: Invocation, seconds: float) -> None:
-        """It may run from now on; if it does not begin in time, it fails."""
-
-        def look() -> None:
-            if self._scheduler.take_from_gate(node) or self._pool.remove(node):
-                error = queued_too_long(node, seconds)
-                self._in_thread(lambda node: self._executor.give_up(node, error), node)
-            elif node.status in ("pending", "ready"):
-                self._clock.call_at(time.monotonic() + _SOON_SECONDS, look)
-
-        self._clock.call_at(time.monotonic() + seconds, look)
-
-    def _again(self, node: Invocation, wait: float) -> None:
-        node.attempt += 1
-        node.not_before = time.time() + wait
-        if is_stopping(node.scope):
-            self._not_again(node)
-        else:
-            self._dispatch(node, front=False)
-
-    def _not_again(self, node: Invocation) -> None:
-        if node.cancelling:
-            self._reuse.cancelled(node)
-        else:
-            self._scheduler.settle(node, dropped(node.name))
-
     def _expand(self, node: MapNode) -> None:
         items = self._calls.items_of(node)
         sources: list[Input | Collection] = [*node.collections.values(), *node.shared.values()]
@@ -293,13 +291,6 @@ class Driver:
             return
         with self._stopping.waiting(node.scope, (node,)):
             self._executor.run_here(node)
-
-    def _run_queued(self, node: Invocation) -> None:
-        """In a worker thread. Since it was queued, its run may have begun to stop: then nothing new starts."""
-        if is_stopping(node.scope):
-            self._not_again(node)
-        else:
-            self._executor.run(node)
 
     # --- parts of a call ---------------------------------------------------------------------------------------
 
@@ -340,39 +331,26 @@ class Driver:
             and not is_stopping(node.scope)
         )
 
-    def _async_steps(self) -> "engine.AsyncSteps":
-        with self._async_lock:
-            if self._async is None:
-                self._async = engine.AsyncSteps()
-            return self._async
-
-    def _in_thread(self, work: Callable[[Invocation], None], node: Invocation) -> None:
-        """For what may take long and is no step."""
-        target, name = self._guarded(work), f"anabranch-{node.name}"
-        threading.Thread(target=target, args=(node,), name=name, daemon=True).start()
-
-    def _guarded(self, work: Callable[[Invocation], None]) -> Callable[[Invocation], None]:
-        """A fault of ours in a thread must end the run, not leave it waiting."""
-
-        def guarded(node: Invocation) -> None:
-            try:
-                work(node)
-            except BaseException as error:  # noqa: BLE001  (ours, by definition: users' are caught earlier)
-                self._crash = error
-
-        return guarded
-
     def _tick(self) -> None:
         self._given.interrupts.again()
         if not self._recorder.is_writing:  # a thread that writes has no use for another one
-            self._pool.tick()
+            self._dispatching.pool.tick()
         self._executor.show_running()
         self._recorder.flush()
         self._stopping.look()
+        self._mailbox.look()
+        self.waits.look()
         now = time.monotonic()
         if now - self._renewed > self._given.lease_seconds / 3:
             self._renewed = now
             self._recorder.renew()
+
+
+def run_cancelled(run: RunId, sender: str) -> RunCancelled:
+    """How a run ends that `sender` has cancelled."""
+    return RunCancelled(
+        f"the run was cancelled by {sender}", f"run {run}", "start a new run if it is needed"
+    )
 
 
 def _out_of_time(scope: Scope, seconds: float) -> RunTimeout:

@@ -74,6 +74,11 @@ class Executor:
         """Codes whose parts the journal has already."""
         self._codes.update(codes)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether any attempt is going on."""
+        return bool(self._active)
+
     def show_running(self) -> None:
         """What is running, and what it has printed so far, becomes readable by others."""
         for step in tuple(self._active):

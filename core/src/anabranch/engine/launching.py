@@ -20,14 +20,20 @@ from anabranch.engine.bodies import BodyEnd
 from anabranch.engine.circumstances import Circumstances
 from anabranch.engine.contexts import TEES
 from anabranch.engine.definitions import PipelineDefinition
-from anabranch.engine.driving import Driver
+from anabranch.engine.driving import Driver, run_cancelled
 from anabranch.engine.failures import recorded
 from anabranch.engine.fingerprints import Fingerprinter
 from anabranch.engine.interrupts import Interrupts
 from anabranch.engine.recording import Observer, Recorder
 from anabranch.engine.replaying import Replay
 from anabranch.engine.values import Values
-from anabranch.errors import JournalError, NotSerializable, RunNotResumable
+from anabranch.errors import (
+    JournalError,
+    NotSerializable,
+    RunCancelled,
+    RunNotResumable,
+    RunPausing,
+)
 from anabranch.journal.events import (
     DriverEnded,
     DriverStarted,
@@ -100,9 +106,7 @@ def relaunch(
 ) -> Finished:
     """Takes up a run that is not over, or that failed. Raises `RunNotFound`, `RunNotResumable` or `RunBusy`."""
     admit(pipeline, stack.lacks, stack.name)
-    lease = stack.journal.summary(run).lease
-    dead = lease.epoch if lease is not None and is_gone(lease.holder) else None
-    writer = stack.journal.acquire(run, this_holder(), stack.lease_seconds, dead_epoch=dead)
+    writer = _acquired(run, stack)
     try:
         state = read_state(stack.journal, run)
         created = state.created
@@ -121,7 +125,25 @@ def relaunch(
         if isinstance(observer, Remembers):
             observer.remember(state)
     watching = [*observers, *stack.observers(run)]
-    return _drive(pipeline, arguments, stack, values, writer, Replay(state), created, watching)
+    replay = Replay(state, was_paused=state.status == "paused")
+    return _drive(pipeline, arguments, stack, values, writer, replay, created, watching)
+
+
+def cancel_undriven(run: RunId, stack: Stack, sender: str) -> None:
+    """Ends a run that nobody drives. Raises `RunNotFound`, or `RunBusy` if somebody does."""
+    writer = _acquired(run, stack)
+    try:
+        error = run_cancelled(run, sender)
+        writer.append([_ended("cancelled", BodyEnd(error=error), stack.codecs)])
+    finally:
+        writer.release()
+
+
+def _acquired(run: RunId, stack: Stack) -> RunWriter:
+    """The lease of a run; that of a holder who is known to be gone does not count."""
+    lease = stack.journal.summary(run).lease
+    dead = lease.epoch if lease is not None and is_gone(lease.holder) else None
+    return stack.journal.acquire(run, this_holder(), stack.lease_seconds, dead_epoch=dead)
 
 
 def _drive(  # noqa: PLR0913  (the two ways to begin have this in common)
@@ -160,6 +182,9 @@ def _drive(  # noqa: PLR0913  (the two ways to begin have this in common)
             status = _status(pipeline, end.error)
             recorder.commit(_ended(status, end, values.codecs))
             return Finished(created.run, status, end.error)
+        except RunPausing:
+            recorder.commit(DriverEnded(at=time.time(), reason="paused"))
+            return Finished(created.run, "paused")
         except KeyboardInterrupt:
             recorder.commit(DriverEnded(at=time.time(), reason="interrupted"))
             return Finished(created.run, "interrupted")
@@ -205,6 +230,8 @@ _WORDS = {"skipped": "was skipped", "cancelled": "was cancelled"}
 def _status(pipeline: PipelineDefinition, error: BaseException | None) -> RunStatus:
     if error is None:
         return "completed"
+    if isinstance(error, RunCancelled):
+        return "cancelled"
     continues = pipeline.options.execution_mode == "CONTINUE_ON_FAILURE"
     return "completed_with_failures" if continues else "failed"
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from anabranch.errors import JournalError, LeaseLost
 from anabranch.journal.events import Event
-from anabranch.journal.interface import RunWriter
+from anabranch.journal.interface import Message, RunWriter
 
 _LOOK_SECONDS = 0.5
 Told = Callable[[int], None]
@@ -108,6 +108,10 @@ class Recorder:
         """Raises what made a write fail."""
         if self.failure is not None:
             raise self.failure
+
+    def inbox(self, after: int) -> Sequence[tuple[int, Message]]:
+        """The messages to the run with a number above `after`. Raises a `JournalError`."""
+        return self._writer.inbox(after)
 
     def renew(self) -> None:
         """Keeps the lease. A lost one is the end of this writer."""

@@ -17,9 +17,10 @@ class Verdict:
 
 @dataclass(slots=True)
 class Replay:
-    """A run's state at the end of its last life; empty for a new run."""
+    """A run's state at the end of its last life; empty for a new run. `was_paused`: that life ended to wait."""
 
     state: RunState = field(default_factory=RunState)
+    was_paused: bool = False
 
     def known(self, id: InvocationId) -> InvocationState | None:
         return self.state.invocations.get(id)

@@ -72,6 +72,10 @@ class Resting:
         self._call_at(time.monotonic() + seconds, due)
         return True
 
+    @property
+    def is_anybody(self) -> bool:
+        return bool(self._nodes)
+
     def let_go(self, node: Invocation) -> bool:
         """Whether it was resting; then it is not woken any more."""
         with self._lock:

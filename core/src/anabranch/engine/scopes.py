@@ -29,6 +29,7 @@ class Scope:
     parameters: Mapping[str, object]
     started: datetime
     parent: "Scope | None" = None
+    name: str = ""
     ordinals: dict[bytes, int] = field(default_factory=dict)
     labels: dict[str, int] = field(default_factory=dict)
     draws: dict[str, int] = field(default_factory=dict)
@@ -47,6 +48,10 @@ class Scope:
         self.fails_fast = self.definition.options.execution_mode == "FAIL_FAST"
         limit = self.definition.options.max_concurrency
         self.gate = Gate(limit) if limit else None
+
+    def path(self) -> list[str]:
+        """The names of the child runs that it is in; empty for the run itself."""
+        return [] if self.parent is None else [*self.parent.path(), self.name]
 
     def ordinal(self, key: bytes) -> int:
         """0 for the first call with this key, 1 for the next: equal calls are told apart by their count."""

@@ -7,6 +7,7 @@ waits for us, at its next call of ours, or at once where its thread or its loop 
 
 import threading
 from collections.abc import Callable, Collection, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 
 from anabranch.engine.nodes import Invocation, MapNode, Node
@@ -112,6 +113,11 @@ class Stopping:
         finally:
             with scope.lock:
                 scope.awaited.remove(nodes)
+
+    def is_everybody_waiting(self, others: AbstractSet[Scope]) -> bool:
+        """Whether every body waits for a call, but for these others."""
+        with self._lock:
+            return all(scope.awaited or scope in others for scope in self._bodies)
 
     def look(self) -> None:
         """Called by the clock: stops the bodies of mode `FAIL_FAST` that wait for something else than a failure."""

@@ -113,7 +113,7 @@ class RunState:
     """The state of a run. Only `apply` changes it.
 
     `worked_seconds` is how long drivers have lived for it since it began, or since it last ended, the present life
-    left out; `inbox` the number of the last message that a driver has dealt with.
+    left out; `handled` has the numbers of the messages that drivers have dealt with.
     """
 
     run: RunId = RunId("")
@@ -136,7 +136,7 @@ class RunState:
     drawn: dict[tuple[InvocationId, str, int], float | str] = field(default_factory=dict)
     metadata: dict[InvocationId | None, dict[str, Json]] = field(default_factory=dict)
     waits: dict[InvocationId, WaitState] = field(default_factory=dict)
-    inbox: int = 0
+    handled: set[int] = field(default_factory=set)
     worked_seconds: float = 0.0
     life_started_at: float = 0.0
     last_at: float = 0.0
@@ -331,18 +331,18 @@ def _wait_opened(state: RunState, number: int, event: WaitOpened) -> None:
 def _wait_answered(state: RunState, number: int, event: WaitAnswered) -> None:
     known = state.waits[event.wait]
     known.answer_number, known.sender, known.refused = number, event.sender, ""
-    state.inbox = max(state.inbox, event.message)
+    state.handled.add(event.message)
 
 
 def _answer_refused(state: RunState, number: int, event: AnswerRefused) -> None:
     known = state.waits.get(event.wait)
     if known is not None:
-        known.refused = event.reason
-    state.inbox = max(state.inbox, event.message)
+        known.refused, known.answer_number = event.reason, 0
+    state.handled.add(event.message)
 
 
 def _cancel_asked(state: RunState, number: int, event: CancelAsked) -> None:
-    state.inbox = max(state.inbox, event.message)
+    state.handled.add(event.message)
 
 
 def _metadata_logged(state: RunState, number: int, event: MetadataLogged) -> None:
