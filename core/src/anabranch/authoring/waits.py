@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Generator
 from datetime import timedelta
 from typing import Any, TypeVar, overload
 
-from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
 from anabranch import engine
 from anabranch.authoring.bodies import body_for
@@ -83,7 +83,7 @@ def wait_for(
 def _adapter(name: str, schema: Any) -> TypeAdapter[Any]:
     try:
         return TypeAdapter(schema)
-    except (PydanticSchemaGenerationError, PydanticUserError, NameError) as error:
+    except Exception as error:  # noqa: BLE001  (pydantic raises many kinds, and those of a name that it looks up)
         raise CallError(
             f"{schema!r} is no type that an answer can have: {str(error).splitlines()[0]}",
             f"wait_for({name!r})",

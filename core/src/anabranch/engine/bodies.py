@@ -174,6 +174,8 @@ class Bodies:
 
         What does not end in time after the body was stopped is left to itself: nobody hears of it again.
         """
+        with scope.lock:
+            scope.awaited.append(())  # it does nothing any more but wait
         mode = scope.definition.options.execution_mode
         patience = time.monotonic() + _PATIENCE_SECONDS
         while not self._scheduler.wait_idle(scope, _LOOK_SECONDS):
