@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anabranch import pipeline, step
@@ -136,8 +136,8 @@ steps = st.one_of(
 )
 
 
-@settings(deadline=None, database=None, max_examples=40)
-@given(st.lists(steps, min_size=1, max_size=12))
+@hypothesis.settings(deadline=None, database=None, max_examples=40)
+@hypothesis.given(st.lists(steps, min_size=1, max_size=12))
 def test_every_run_that_is_left_has_all_it_needs_and_nothing_else_is_left(
     lab_in: Callable[[Path], Any],
     tmp_path_factory: pytest.TempPathFactory,
@@ -179,30 +179,31 @@ def test_what_a_run_put_again_after_the_look_around_stays(lab, stack) -> None:
 
 
 def test_what_a_discarded_outcome_made_stays_with_its_run(lab, stack) -> None:
-    @step
-    def made() -> bytes:
-        return b"one" * SIZE
+    def flow_of(data: bytes, error: Exception | None) -> Any:
+        """Two versions of one file: another value, and an error that was mended."""
 
-    @step
-    def last(x: bytes) -> None:
-        raise ValueError
+        @step
+        def made() -> bytes:
+            return data * SIZE
 
-    @pipeline
-    def flow() -> None:
-        last(made())
+        @step
+        def last(x: bytes) -> None:
+            if error is not None:
+                raise error
 
-    run = lab.start(flow)
-    old = run.artifact("made").digest
+        @pipeline
+        def flow() -> None:
+            last(made())
 
-    def made() -> bytes:  # noqa: F811
-        return b"two" * SIZE
+        return flow
 
-    made = step(made)
-    last = step(name="last")(lambda x: None)
-    run = lab.resume(run, flow)
+    failed = lab.start(flow_of(b"one", ValueError("not yet")))
+    old = failed.artifact("made").digest
+    run = lab.resume(failed, flow_of(b"two", None))
 
     assert run.status == "completed"
     assert run.artifact("made").digest != old
+    assert len(list(stack.store.stored())) == 2
     assert leftovers([stack.journal], stack.store, math.inf) == []
 
 

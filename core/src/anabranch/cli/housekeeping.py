@@ -36,8 +36,7 @@ def runs_delete(request: Request, output: Output) -> int:
         output.warn(stack.problems)
         chosen = _chosen(request, stack.journal)
         if chosen and not request.agreed and not _is_agreed(chosen, output):
-            output.note("nothing was deleted")
-            return COMPLETED
+            chosen = []
         for summary in chosen:
             stack.journal.delete(summary.run)
             if not output.is_json:
@@ -47,7 +46,7 @@ def runs_delete(request: Request, output: Output) -> int:
     elif chosen:
         output.note("their artifacts go with: anabranch gc")
     else:
-        output.note("no run is that old")
+        output.note("nothing was deleted")
     return COMPLETED
 
 
