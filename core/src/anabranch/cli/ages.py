@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from anabranch.errors import UserMistake
 
-_AGE = re.compile(r"(?P<number>\d{1,6}(\.\d{1,6})?)(?P<unit>[a-z]+)")
+_AGE = re.compile(r"(?P<number>\d{1,8}(\.\d{1,6})?)(?P<unit>[a-z]+)")
 _UNITS = {
     "s": timedelta(seconds=1),
     "min": timedelta(minutes=1),
