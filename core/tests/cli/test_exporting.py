@@ -155,6 +155,25 @@ def test_an_artifact_that_is_not_what_it_was_leaves_no_file(project, type_here, 
     assert files() == []
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_process_that_is_killed_on_the_way_leaves_the_old_file_or_none(project, anabranch, kept):
+    (project / "many.py").write_text(MANY)
+    assert anabranch("run", "many.py").code == COMPLETED
+    target = project / "run.zip"
+    if kept:
+        target.write_text("old")
+    words = ["runs", "export", "latest", "-o", "run.zip", "--force"]
+    export = subprocess.Popen([sys.executable, "-m", "anabranch", *words])
+    while not any(each.stat().st_size > 2_000_000 for each in project.glob(".run.zip.*")):
+        assert export.poll() is None
+
+    export.kill()
+    export.wait()
+
+    assert target.exists() is kept
+    assert not kept or target.read_text() == "old"
+
+
 def test_a_run_that_goes_on_is_written_as_far_as_it_is(type_here, tell, project):
     story = tell()
     story.ran("load")

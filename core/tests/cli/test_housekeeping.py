@@ -5,6 +5,7 @@ import pty
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,48 @@ from anabranch.cli.exits import COMPLETED, MISTAKE, TROUBLE
 
 DAY = 86_400.0
 LARGE = f"label={'x' * 40_000}"  # too large for the journal
+
+
+STOPPED = """
+import time
+from pathlib import Path
+
+from anabranch import pipeline, step
+
+
+@step
+def fill(number: int) -> bytes:
+    return bytes([number]) * 40_000
+
+
+@step
+def deliver(parts: list[bytes]) -> int:
+    print("begun", flush=True)
+    while not Path("go on").exists():
+        time.sleep(0.02)
+    return sum(map(len, parts))
+
+
+@pipeline
+def stopped() -> int:
+    return deliver(fill.map([1, 2, 3]))
+"""
+
+
+@pytest.fixture
+def driver(project: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A driver whose last step has begun, and ends once there is a file `go on`."""
+    (project / "stopped.py").write_text(STOPPED)
+    with subprocess.Popen(
+        [sys.executable, "-m", "anabranch", "run", "stopped.py"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as started:
+        while "begun" not in started.stdout.readline():
+            assert started.poll() is None
+        yield started
+        started.kill()
 
 
 @pytest.fixture
@@ -203,6 +246,42 @@ def test_a_run_that_failed_can_be_resumed_after_gc(anabranch, type_here, store):
 
     assert done.json["status"] == "completed"
     assert done.json["reused"] == 5
+
+
+def test_a_run_goes_on_while_gc_is_at_work(type_here, store, driver, project):
+    make_old(store)
+    keep(store)
+
+    assert type_here("gc").out == "1 artifact removed, 8 B\n"
+    assert type_here("runs", "delete", "latest", "--yes").code == TROUBLE
+    (project / "go on").touch()
+    driver.communicate(timeout=60)
+
+    assert driver.returncode == COMPLETED
+    assert type_here("runs", "show", "latest", "--json").json["status"] == "completed"
+
+
+def test_a_run_whose_driver_was_killed_is_resumed_with_all_that_it_had(
+    anabranch, type_here, store, driver, project
+):
+    driver.kill()
+    driver.communicate()
+    make_old(store)
+    (project / "go on").touch()
+
+    assert type_here("gc", "--older-than", "0s").out == "0 artifacts removed, 0 B\n"
+
+    done = anabranch("resume", "latest", "--json")
+    assert (done.json["status"], done.json["reused"]) == ("completed", 3)
+
+
+def test_a_run_whose_driver_was_killed_is_deleted_at_once(type_here, store, driver):
+    driver.kill()
+    driver.communicate()
+    make_old(store)
+
+    assert type_here("runs", "delete", "latest", "--yes").code == COMPLETED
+    assert type_here("gc").out.startswith("3 artifacts removed")
 
 
 def test_a_rehearsal_removes_nothing(type_here, store):
