@@ -124,13 +124,15 @@ def test_a_file_that_exists_is_not_overwritten_without_force(project, type_here,
     assert files() == ["kept.zip"]
 
 
-def test_a_folder_of_that_name_is_told(project, type_here, ran):
+@pytest.mark.parametrize("place", ["there", ".", "..", "/", "/dev/null"])
+def test_what_is_no_file_is_not_replaced(project, type_here, ran, place):
     (project / "there").mkdir()
 
-    done = type_here("runs", "export", "latest", "-o", "there", "--force")
+    done = type_here("runs", "export", "latest", "-o", place, "--force")
 
     assert done.code == MISTAKE
-    assert done.err.startswith("there is a folder of that name\n  in: there\n")
+    assert done.err.startswith(f"this is no file that could be replaced\n  in: {place}\n")
+    assert Path("/dev/null").is_char_device()
 
 
 def test_a_place_that_cannot_be_written_is_told(type_here, ran, files):

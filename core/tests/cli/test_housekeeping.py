@@ -189,7 +189,14 @@ def test_no_run_that_is_old_enough_is_no_mistake(type_here, tell):
 
 @pytest.mark.parametrize(
     "words",
-    [(), ("latest", "--older-than", "1d"), ("--older-than", "3m"), ("--older-than", "soon")],
+    [
+        (),
+        ("",),
+        ("latest", ""),
+        ("latest", "--older-than", "1d"),
+        ("--older-than", "3m"),
+        ("--older-than", "soon"),
+    ],
 )
 def test_what_is_to_be_deleted_is_said_in_one_way(type_here, tell, words):
     tell().end()
@@ -230,8 +237,10 @@ def test_gc_takes_what_no_run_has_and_leaves_what_one_has(anabranch, type_here, 
 
 def test_what_only_a_deleted_run_had_goes(anabranch, type_here, store):
     anabranch("run", "train.py:train", "-p", LARGE)
+    anabranch("run", "train.py:train")
     make_old(store)
-    type_here("runs", "delete", "latest", "--yes")
+    type_here("runs", "delete", "--older-than", "0s", "--yes")
+    anabranch("run", "train.py:train")
 
     assert type_here("gc").out.startswith("1 artifact removed")
     assert list(store.stored()) == []
@@ -281,10 +290,24 @@ def test_a_run_whose_driver_was_killed_is_deleted_at_once(type_here, store, driv
     make_old(store)
 
     assert type_here("runs", "delete", "latest", "--yes").code == COMPLETED
-    assert type_here("gc").out.startswith("3 artifacts removed")
+    assert type_here("gc", "--older-than", "1d").out.startswith("3 artifacts removed")
 
 
-def test_a_rehearsal_removes_nothing(type_here, store):
+def test_a_full_store_is_not_emptied_for_a_journal_without_any_run_unless_asked(type_here, store):
+    """They may not belong together."""
+    digest = keep(store)
+
+    done = type_here("gc")
+
+    assert done.code == MISTAKE
+    assert done.err.startswith("there is no run, so 1 artifact would go")
+    assert len(done.err.splitlines()) == 3
+    assert store.contains(digest)
+    assert type_here("gc", "--older-than", "1d").out == "1 artifact removed, 8 B\n"
+
+
+def test_a_rehearsal_removes_nothing(type_here, store, tell):
+    tell().end()
     digest = keep(store)
 
     done = type_here("gc", "--dry-run")
@@ -294,7 +317,8 @@ def test_a_rehearsal_removes_nothing(type_here, store):
     assert store.contains(digest)
 
 
-def test_what_is_younger_than_a_day_stays_unless_another_age_is_asked_for(type_here, store):
+def test_what_is_younger_than_a_day_stays_unless_another_age_is_asked_for(type_here, store, tell):
+    tell().end()
     digest = keep(store, days=0.5)
 
     assert type_here("gc").out == "0 artifacts removed, 0 B\n"
@@ -316,7 +340,8 @@ def test_a_short_age_is_refused_while_a_driver_may_be_about_to_record(type_here,
     assert type_here("gc").code == COMPLETED
 
 
-def test_gc_as_json(type_here, store):
+def test_gc_as_json(type_here, store, tell):
+    tell().end()
     digest = keep(store)
 
     document = type_here("gc", "--json").json

@@ -140,8 +140,8 @@ class _Export:
 @contextmanager
 def _beside(target: Path, replaces: bool) -> Iterator[Path]:
     """A place beside the target, which becomes it at the end; nothing stays of it if that is not reached."""
-    partial = target.with_name(f".{target.name}.{os.urandom(6).hex()}")
     _refuse_existing(target, replaces)
+    partial = target.with_name(f".{target.name}.{os.urandom(6).hex()}")
     try:
         yield partial
         _refuse_existing(target, replaces)
@@ -158,9 +158,11 @@ def _beside(target: Path, replaces: bool) -> Iterator[Path]:
 
 
 def _refuse_existing(target: Path, replaces: bool) -> None:
-    if target.is_dir() or (target.exists() and not replaces):
+    if target.exists() and not target.is_file():
         raise UserMistake(
-            "there is a folder of that name" if target.is_dir() else "the file exists already",
-            str(target),
-            "choose another with --output" + ("" if target.is_dir() else ", or add --force"),
+            "this is no file that could be replaced", str(target), "choose another with --output"
+        )
+    if target.exists() and not replaces:
+        raise UserMistake(
+            "the file exists already", str(target), "choose another with --output, or add --force"
         )

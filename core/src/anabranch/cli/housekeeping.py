@@ -60,8 +60,10 @@ def gc(request: Request, output: Output) -> int:
         others = [closing.enter_context(open_stack(n)) for n in sharing_stacks(request.stack)]
         journals = [each.journal for each in (stack, *others)]
         if grace < GRACE and not request.rehearsal:
-            _refuse_while_running(journals)
+            _refuse_while_running(journals)  # who is gone now has recorded what is read next
         gone = leftovers(journals, stack.store, before)
+        if gone and request.older_than is None and not request.rehearsal:
+            _refuse_without_runs(journals, gone)
         if not request.rehearsal:
             gone = remove(stack.store, gone, before)
     _tell(gone, request, output)
@@ -72,6 +74,8 @@ def _chosen(request: Request, journal: Journal) -> list[RunSummary]:
     """Raises `UserMistake` or `RunNotFound`, before anything is deleted."""
     if bool(request.runs) == (request.older_than is not None):
         raise request.parser.mistake("give the runs to delete, or --older-than AGE")
+    if not all(request.runs):
+        raise request.parser.mistake("the name of a run is empty")  # it would be that of any run
     if request.older_than is not None:
         before = time.time() - age(request.older_than).total_seconds()
         return [each for each in journal.runs(None) if _is_done(each) and _end(each) < before]
@@ -110,6 +114,16 @@ def _refuse_while_running(journals: Sequence[Journal]) -> None:
             f"run {driven.run} is going on, and what it is about to record looks like a leftover",
             "anabranch gc --older-than less than a day",
             "wait until the run has ended, or leave --older-than out",
+        )
+
+
+def _refuse_without_runs(journals: Sequence[Journal], gone: Sequence[Stored]) -> None:
+    """A store that is full and a journal without any run may not belong together."""
+    if not any(journal.runs(1) for journal in journals):
+        raise UserMistake(
+            f"there is no run, so {plural(len(gone), 'artifact')} would go: all that are old enough",
+            "the journal and the artifact store of this stack",
+            "see whether they are the right ones: anabranch stack show. If so: --older-than 1d",
         )
 
 
