@@ -159,6 +159,32 @@ def test_L4_20_drivers_that_race_for_one_run_execute_it_once(project: Project) -
     assert project.executed() == 2
 
 
+def test_L4_a_driver_whose_run_was_deleted_while_it_was_stopped_writes_nothing_anywhere(
+    project: Project,
+) -> None:
+    """The newest run is deleted, and the next takes its place in the journal: not its number."""
+    (project.folder / "stacks").mkdir()
+    (project.folder / "stacks" / "hasty.toml").write_text("[journal]\nlease_seconds = 1\n")
+    (project.folder / "pyproject.toml").write_text("[tool.anabranch]\ndefault = 'hasty'\n")
+    zombie = project.driver()
+    zombie.send_signal(signal.SIGSTOP)
+    while project.start("runs", "delete", "latest", "--yes").wait(timeout=60) != 0:
+        assert zombie.poll() is None  # its lease still lasts
+    other = project.driver()
+
+    zombie.send_signal(signal.SIGCONT)
+    project.go_on()
+    _, said = zombie.communicate(timeout=60)
+    other.communicate(timeout=60)
+
+    assert "no longer holds run" in said
+    assert zombie.returncode == 3
+    assert other.returncode == 0
+    [run] = json.loads(project.start("runs", "ls", "--json").communicate(timeout=60)[0])["runs"]
+    shown = project.start("runs", "show", run["run"], "--json").communicate(timeout=60)[0]
+    assert (run["status"], json.loads(shown)["counts"]) == ("completed", {"completed": 1})
+
+
 @step
 def resumes_itself() -> str:
     with pytest.raises(RunBusy):

@@ -126,12 +126,11 @@ class Lab:
         return {id: known.display for id, known in self.state(run).invocations.items()}
 
 
-@pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
-    home = tmp_path / ".anabranch"
-    opened = Stack(
+def _stack(folder: Path) -> Stack:
+    home = folder / ".anabranch"
+    return Stack(
         name="lab",
-        project=tmp_path,
+        project=folder,
         home=home,
         journal=SqliteJournal(home / "journal.db"),
         store=LocalStore(home / "artifacts"),
@@ -141,13 +140,23 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
         lease_seconds=60.0,
         registry=Registry(Found((), (), ())),
     )
-    with opened:
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    with _stack(tmp_path) as opened:
         yield opened
 
 
 @pytest.fixture
 def lab(stack: Stack) -> Lab:
     return Lab(stack)
+
+
+@pytest.fixture(scope="session")
+def lab_in() -> Callable[[Path], Lab]:
+    """A laboratory in a folder of your choice, for a test that needs many; close its stack."""
+    return lambda folder: Lab(_stack(folder))
 
 
 @pytest.fixture

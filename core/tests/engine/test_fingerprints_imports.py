@@ -10,7 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from anabranch.engine.fingerprints import Fingerprint, Fingerprinter, difference
+from anabranch.engine.fingerprints import Fingerprint, Fingerprinter
+from anabranch.model.code_parts import difference
 
 Load = Callable[..., ModuleType]
 Take = Callable[..., Fingerprint]

@@ -9,7 +9,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anabranch.engine.fingerprints import Fingerprint, Fingerprinter, difference
+from anabranch.engine.fingerprints import Fingerprint, Fingerprinter
+from anabranch.model.code_parts import difference
 
 HELPERS = ["def deep(x):\n    return x + {helpers_helper}", "def wide(x):\n    return deep(x) * 2"]
 FLOW = [

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anabranch.engine.fingerprints import Fingerprint, Fingerprinter, difference
+from anabranch.engine.fingerprints import Fingerprint, Fingerprinter
+from anabranch.model.code_parts import difference
 
 COUNT = itertools.count()
 

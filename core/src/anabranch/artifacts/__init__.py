@@ -14,5 +14,6 @@ from anabranch.artifacts.interface import MemorySource as MemorySource
 from anabranch.artifacts.interface import Payload as Payload
 from anabranch.artifacts.interface import SequenceCodec as SequenceCodec
 from anabranch.artifacts.interface import Source as Source
+from anabranch.artifacts.interface import Stored as Stored
 from anabranch.artifacts.interface import digest_of as digest_of
 from anabranch.artifacts.local import LocalStore as LocalStore

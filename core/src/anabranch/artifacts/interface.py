@@ -145,11 +145,27 @@ class SequenceCodec(Codec, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a store has under one digest. `at` is when it was last put, in unix seconds."""
+
+    digest: str
+    size: int
+    at: float
+
+
 class ArtifactStore(Protocol):
-    """Keeps bytes under their digest. What is stored is never changed."""
+    """Keeps bytes under their digest. What is stored is never changed, and goes only by `delete`.
+
+    A value is put before the event that refers to it is written. So what nothing refers to may be about to be
+    referred to, and only its age tells it from what is left over.
+    """
 
     def put(self, digest: str, payload: Payload) -> None:
-        """Idempotent and atomic: the digest is absent or whole, whatever dies in between."""
+        """Idempotent and atomic: the digest is absent or whole, whatever dies in between.
+
+        Also what is there already counts as put now.
+        """
         ...
 
     def open(self, digest: str) -> Source:
@@ -157,6 +173,17 @@ class ArtifactStore(Protocol):
         ...
 
     def contains(self, digest: str) -> bool: ...
+
+    def stored(self) -> Iterator[Stored]:
+        """Everything that is kept, in any order; what comes or goes meanwhile may be among it or not."""
+        ...
+
+    def delete(self, digest: str, before: float) -> bool:
+        """Removes what was last put before `before` (unix seconds); false if it is not there, or younger.
+
+        Its age is judged in the same act: what a `put` has found here a moment ago, in whichever process, stays.
+        """
+        ...
 
     def close(self) -> None: ...
 

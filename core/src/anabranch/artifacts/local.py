@@ -5,22 +5,31 @@ however the writer dies, and so that any number of threads and processes may put
 once. What a killed writer leaves in `.partial` nobody sees; it is removed by a later store when it
 is a day old.
 
+The time of a file says when its digest was last put, also if it was there already. So what a `put` has just found is
+young, and a `delete` of what is old passes it over. Both hold a lock on `.lock`, shared and alone, while they look at
+the time and act on it; a process that is killed gives its lock back. A file that is not there yet needs no lock: it is
+young from the moment it can be seen.
+
 `is_synced` also waits for the disk. Without it a power failure, though no crash of a process, may
 lose or truncate what was put in the last seconds.
 """
 
+import fcntl
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
-from anabranch.artifacts.interface import Buffer, Payload, Source
+from anabranch.artifacts.interface import Buffer, Payload, Source, Stored
 from anabranch.errors import ArtifactMissing, StackError
 
 _PARTIAL = ".partial"
+_LOCK = ".lock"
+_FOLDER, _FILE = re.compile("[0-9a-f]{2}"), re.compile("[0-9a-f]{62}")
 _STALE_SECONDS = 24 * 3600
 _AT_ONCE = 2**18
 _LONGEST_WRITE = 2**30
@@ -58,10 +67,9 @@ class LocalStore:
     def put(self, digest: str, payload: Payload) -> None:
         """Raises `StackError` if the folder cannot take it: disk full, read-only, no permission."""
         target = self._file(digest)
-        if os.path.exists(target):
-            return
         try:
-            self._put(target, payload)
+            if not os.path.exists(target) or not self._refreshed(target):
+                self._put(target, payload)
         except OSError as error:
             raise StackError(
                 f"the local artifact store cannot be written: {error.strerror or error}",
@@ -79,11 +87,55 @@ class LocalStore:
     def contains(self, digest: str) -> bool:
         return os.path.exists(self._file(digest))
 
+    def stored(self) -> Iterator[Stored]:
+        for folder in _entries(self._root, _FOLDER):
+            for file in _entries(folder.path, _FILE):
+                with suppress(FileNotFoundError):  # another process has deleted it
+                    found = file.stat()
+                    yield Stored(folder.name + file.name, found.st_size, found.st_mtime)
+
+    def delete(self, digest: str, before: float) -> bool:
+        """Raises `StackError` if the folder does not let it go."""
+        target = self._file(digest)
+        try:
+            with self._locked(fcntl.LOCK_EX):
+                if os.stat(target).st_mtime >= before:
+                    return False
+                os.unlink(target)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StackError(
+                f"an artifact cannot be removed: {error.strerror or error}",
+                target,
+                "give this process the right to write there, then try again",
+            ) from error
+        return True
+
     def close(self) -> None:
         """Nothing stays open."""
 
     def _file(self, digest: str) -> str:
         return f"{self._root}/{digest[:2]}/{digest[2:]}"
+
+    def _refreshed(self, target: str) -> bool:
+        """Whether it is there and young now; false if it is to be written anew: it is gone, or somebody else's."""
+        try:
+            with self._locked(fcntl.LOCK_SH):
+                os.utime(target)
+        except (FileNotFoundError, PermissionError):
+            return False
+        return True
+
+    @contextmanager
+    def _locked(self, kind: int) -> Iterator[None]:
+        """Raises `FileNotFoundError` if there is no folder at all."""
+        file = os.open(f"{self._root}/{_LOCK}", os.O_RDONLY | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(file, kind)
+            yield
+        finally:
+            os.close(file)  # which gives the lock back
 
     def _put(self, target: str, payload: Payload) -> None:
         self._sweep()
@@ -129,6 +181,12 @@ class LocalStore:
 
 
 _BINARY = getattr(os, "O_BINARY", 0)
+
+
+def _entries(folder: str, name: re.Pattern[str]) -> Iterator["os.DirEntry[str]"]:
+    """What is in a folder under such a name: not what others have put there. None if there is no folder."""
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as found:
+        yield from (each for each in found if name.fullmatch(each.name))
 
 
 def _gathered(chunks: Iterable[Buffer]) -> Iterator[Buffer]:

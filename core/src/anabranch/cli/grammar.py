@@ -39,6 +39,13 @@ class Request(argparse.Namespace):
     name: str | None = None
     value: str | None = None
     resume: bool = True
+    runs: list[str] = field(default_factory=list)
+    other: str = ""
+    older_than: str | None = None
+    agreed: bool = False
+    rehearsal: bool = False
+    file: str | None = None
+    replaces: bool = False
 
 
 class Parser(argparse.ArgumentParser):
@@ -99,6 +106,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 _JSON = "print one JSON document on standard output"
 _RUN = "a run's id, its beginning, or 'latest'"
+_AGES = "30d, 12h, 90min, 10s, 2w"
 _STACK = "the stack to use instead of the active one"
 _DESCRIPTION = """\
 Dynamic pipelines in ordinary Python, journaled and resumable.
@@ -118,7 +126,9 @@ def grammar() -> Parser:
         "--version", action="store_const", dest="command", const="version", help="print the version"
     )
     _starting(top)
-    _looking(top.branch("runs", "look at runs", "They are kept in the journal of the stack."))
+    runs = top.branch("runs", "look at runs", "They are kept in the journal of the stack.")
+    _looking(runs)
+    _keeping(top, runs)
     _stacks(top.branch("stack", "look at stacks", "A stack says where a run happens and is kept."))
     plugins = top.branch(
         "plugins", "list the installed plugins and what they bring", command="plugins"
@@ -221,7 +231,38 @@ def _looking(runs: Parser) -> None:
         "cancel", "end a run for good: it cannot be resumed", command="runs_cancel"
     )
     cancel.option("run", metavar="RUN", help=_RUN)
-    for parser in (listing, show, logs, graph, cancel):
+    diff = runs.branch(
+        "diff", "compare two runs: arguments, calls, outcomes and code", command="runs_diff"
+    )
+    diff.option("run", metavar="A", help=_RUN)
+    diff.option("other", metavar="B", help="the run to compare it with")
+    for parser in (listing, show, logs, graph, cancel, diff):
+        parser.option("--stack", metavar="NAME", help=_STACK)
+        _plugin_option(parser)
+
+
+def _keeping(top: Parser, runs: Parser) -> None:
+    delete = runs.branch(
+        "delete",
+        "remove runs from the journal for good",
+        "Their artifacts go with the next: anabranch gc",
+        command="runs_delete",
+    )
+    delete.option("runs", nargs="*", metavar="RUN", help=_RUN)
+    delete.option("--older-than", metavar="AGE", help=f"all that ended before that: {_AGES}")
+    delete.option("--yes", dest="agreed", action="store_true", help="do not ask")
+    export = runs.branch(
+        "export", "write a run, its events and artifacts into one zip file", command="runs_export"
+    )
+    export.option("run", metavar="RUN", help=_RUN)
+    export.option("-o", "--output", dest="file", metavar="FILE", help="default: RUN.zip, here")
+    export.option("--force", dest="replaces", action="store_true", help="replace a file")
+    gc = top.branch(
+        "gc", "remove artifacts that belong to no run of the journal any more", command="gc"
+    )
+    gc.option("--dry-run", dest="rehearsal", action="store_true", help="say what, remove nothing")
+    gc.option("--older-than", metavar="AGE", help=f"only what is older (default: 1d): {_AGES}")
+    for parser in (delete, export, gc):
         parser.option("--stack", metavar="NAME", help=_STACK)
         _plugin_option(parser)
 

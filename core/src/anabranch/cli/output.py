@@ -23,7 +23,7 @@ class Output:
 
     def document(self, document: Mapping[str, object]) -> None:
         """The one document of this command."""
-        print(json.dumps(document, indent=2, ensure_ascii=False))
+        print(json_text(document))
 
     def note(self, text: str) -> None:
         """Something to know besides the result."""
@@ -68,6 +68,11 @@ class Output:
             sys.stderr.flush()
             os.dup2(kept, 1)
             os.close(kept)
+
+
+def json_text(document: Mapping[str, object]) -> str:
+    """A document as every command writes it."""
+    return json.dumps(document, indent=2, ensure_ascii=False)
 
 
 def _has_colour() -> bool:

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
+from anabranch.console.difference_tables import difference_text
+from anabranch.console.differences import Difference
 from anabranch.console.graphs import Format, Graph, render
 from anabranch.console.marks import marks_for
 from anabranch.console.tables import Cell, columns, runs_table
@@ -43,6 +45,12 @@ def print_run(state: RunState, summary: RunSummary, whole: bool = False) -> None
     console.print(tree, soft_wrap=True)
     if state.failure is not None:
         console.print(Text(f"\n{state.failure.traceback.rstrip()}", "dim"), soft_wrap=True)
+
+
+def print_difference(difference: Difference) -> None:
+    """Two runs side by side."""
+    console = _console()
+    console.print(difference_text(difference, marks_for(console.encoding)), soft_wrap=True)
 
 
 def print_graph(graph: Graph, form: Format) -> None:

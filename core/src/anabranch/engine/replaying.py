@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from anabranch.engine.fingerprints import Fingerprint, difference
+from anabranch.engine.fingerprints import Fingerprint
 from anabranch.journal.fold import InvocationState, RunState
+from anabranch.model.code_parts import difference
 from anabranch.model.ids import InvocationId
 
 

@@ -118,8 +118,17 @@ class Journal(Protocol):
 
     def summary(self, run: RunId) -> RunSummary: ...
 
-    def runs(self, limit: int = 50) -> Sequence[RunSummary]:
-        """Newest first."""
+    def runs(self, limit: int | None = 50) -> Sequence[RunSummary]:
+        """Newest first; `None` means all of them."""
+        ...
+
+    def delete(self, run: RunId) -> None:
+        """Removes a run for good: its events, its messages and its lease, all of them or none.
+
+        Raises `RunNotFound`, or `RunBusy` while a driver holds the lease. Whoever still has a writer of the run, such
+        as a driver that was thought dead, gets `LeaseLost` from then on, also once there are newer runs (law L4); who
+        is reading it gets `RunNotFound`. What the run has in the artifact store stays there.
+        """
         ...
 
     def close(self) -> None: ...

@@ -38,6 +38,10 @@ def of_run(db: sqlite3.Connection, run: int, after: int) -> list[tuple[int, Mess
     return [(number, _message(run, text, data, crc)) for number, text, data, crc in found]
 
 
+def delete(db: sqlite3.Connection, run: int) -> None:
+    db.execute("DELETE FROM messages WHERE run = ?", (run,))
+
+
 def _message(run: int, text: str, data: bytes, crc: int) -> Message:
     if _crc(run, text, data) != crc:
         raise JournalCorrupt(

@@ -83,6 +83,12 @@ _UPDATE = (
     f"UPDATE runs SET {', '.join(f'{name} = ?' for name in _MUTABLE)}, seal = ? WHERE number = ?"
 )
 
+_NEXT = """
+SELECT max(
+    (SELECT coalesce(max(number), 0) FROM runs),
+    (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'runs')
+) + 1"""
+
 
 def insert(db: sqlite3.Connection, row: RunRow) -> None:
     """A new run. Raises `sqlite3.IntegrityError` if there is one of that name."""
@@ -96,8 +102,21 @@ def update(db: sqlite3.Connection, row: RunRow) -> None:
     db.execute(_UPDATE, (*values[-len(_MUTABLE) :], _seal(values), row.number))
 
 
+def delete(db: sqlite3.Connection, number: int) -> None:
+    """The row alone. Its number stays spent: another run under it would be open to writers of this one.
+
+    SQLite keeps the largest number of each AUTOINCREMENT table in `sqlite_sequence`, which is an ordinary table and
+    takes other names too (https://www.sqlite.org/autoinc.html). So a deletion leaves no row of its own.
+    """
+    spent = next_number(db) - 1
+    db.execute("DELETE FROM sqlite_sequence WHERE name = 'runs'")
+    db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('runs', ?)", (spent,))
+    db.execute("DELETE FROM runs WHERE number = ?", (number,))
+
+
 def next_number(db: sqlite3.Connection) -> int:
-    return int(db.execute("SELECT coalesce(max(number), 0) + 1 FROM runs").fetchone()[0])
+    """One that no run of this file has had."""
+    return int(db.execute(_NEXT).fetchone()[0])
 
 
 def numbered(db: sqlite3.Connection, number: int) -> RunRow | None:

@@ -55,3 +55,8 @@ def containing(db: sqlite3.Connection, run: int, number: int, limit: int) -> lis
         if tuple(map(type, columns)) != (int, str, bytes, int):
             raise damaged(place - base)
     return [Segment(place - base, *columns) for place, *columns in rows]
+
+
+def delete(db: sqlite3.Connection, run: int) -> None:
+    base = run << _SHIFT
+    db.execute("DELETE FROM segments WHERE place > ? AND place < ?", (base, base + (1 << _SHIFT)))

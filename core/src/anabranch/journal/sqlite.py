@@ -14,7 +14,8 @@ from typing import Literal
 from anabranch.errors import LeaseLost, RunBusy, RunNotFound
 from anabranch.journal import message_rows, run_rows, segment_rows
 from anabranch.journal.events import DriverEnded, DriverStarted, Event, RunCreated, RunEnded
-from anabranch.journal.interface import Message, RunSummary
+from anabranch.journal.holders import is_gone
+from anabranch.journal.interface import Lease, Message, RunSummary
 from anabranch.journal.run_rows import RunRow
 from anabranch.journal.segment_rows import Stored, containing, stored
 from anabranch.journal.segments import all_data, events, pack
@@ -49,20 +50,25 @@ class SqliteJournal:
         now = time.time()
         with self._file.transaction() as db:
             row = self._row(db, run)
-            lease, epoch = row.lease, row.epoch + 1
-            if lease is not None and lease.until > now and lease.epoch != dead_epoch:
-                raise RunBusy(
-                    f"run {run} already has a driver: {lease.holder}",
-                    f"its lease lasts for another {lease.until - now:.0f} s unless it is renewed",
-                    "wait for that driver, or stop it and try again",
-                )
-            head = self._head(db, row)
+            if row.lease is not None and row.lease.epoch != dead_epoch:
+                _refuse_while_held(run, row.lease, now)
+            head, epoch = self._head(db, row), row.epoch + 1
             run_rows.update(db, row.held(holder, now + ttl_seconds, epoch, head))
         return SqliteWriter(self, run, row.number, epoch, head, ttl_seconds)
 
     def post(self, run: RunId, message: Message) -> int:
         with self._file.transaction() as db:
             return message_rows.insert(db, self._row(db, run).number, message)
+
+    def delete(self, run: RunId) -> None:
+        with self._file.transaction() as db:
+            row = self._row(db, run)
+            if row.lease is not None and not is_gone(row.lease.holder):
+                _refuse_while_held(run, row.lease, time.time())
+            db.execute("PRAGMA secure_delete = ON")  # what was in the rows is not left in the file
+            segment_rows.delete(db, row.number)
+            message_rows.delete(db, row.number)
+            run_rows.delete(db, row.number)
 
     # --- reading ---------------------------------------------------------------------------------------------
 
@@ -87,6 +93,7 @@ class SqliteJournal:
                         yield event_number, event
                 seen = last
             if not found:
+                self.summary(run)  # it may have been deleted meanwhile, and then it is not damaged
                 raise self._file.damaged(f"event {seen + 1} of run {run} is missing")
 
     def data(self, run: RunId, number: int) -> bytes:
@@ -116,11 +123,11 @@ class SqliteJournal:
             row = self._row(db, run)
             return row.summary(self._head(db, row))
 
-    def runs(self, limit: int = 50) -> Sequence[RunSummary]:
+    def runs(self, limit: int | None = 50) -> Sequence[RunSummary]:
         if not self.path.exists():
             return ()
         with self._file.guarded() as db:
-            rows = run_rows.newest(db, limit)
+            rows = run_rows.newest(db, -1 if limit is None else limit)
             return tuple(row.summary(self._head(db, row)) for row in rows)
 
     def close(self) -> None:
@@ -159,6 +166,15 @@ class SqliteJournal:
         if head < row.head:
             raise self._file.damaged(f"events of run {row.run} are missing")
         return head
+
+
+def _refuse_while_held(run: RunId, lease: Lease, now: float) -> None:
+    if lease.until > now:
+        raise RunBusy(
+            f"run {run} already has a driver: {lease.holder}",
+            f"its lease lasts for another {lease.until - now:.0f} s unless it is renewed",
+            "wait for that driver, or stop it and try again",
+        )
 
 
 class SqliteWriter:
@@ -226,6 +242,6 @@ class SqliteWriter:
     def _lost(self) -> LeaseLost:
         return LeaseLost(
             f"this driver no longer holds run {self._run}",
-            "another driver has taken it over; nothing more is written from here",
+            "another driver has taken it over, or it was deleted; nothing more is written from here",
             f"follow it there: anabranch runs show {self._run}",
         )

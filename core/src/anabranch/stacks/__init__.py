@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from anabranch.stacks.listing import describe_stack as describe_stack
     from anabranch.stacks.listing import list_stacks as list_stacks
     from anabranch.stacks.opening import open_stack as open_stack
+    from anabranch.stacks.sharing import sharing_stacks as sharing_stacks
     from anabranch.stacks.stack import Stack as Stack
     from anabranch.stacks.validating import validated as validated
 
@@ -33,6 +34,7 @@ _NAMES = {
     "describe_stack": "anabranch.stacks.listing",
     "list_stacks": "anabranch.stacks.listing",
     "open_stack": "anabranch.stacks.opening",
+    "sharing_stacks": "anabranch.stacks.sharing",
     "Stack": "anabranch.stacks.stack",
     "validated": "anabranch.stacks.validating",
 }
@@ -46,6 +48,7 @@ __all__ = [  # the others are lazy for this room alone
     "describe_stack",
     "list_stacks",
     "open_stack",
+    "sharing_stacks",
 ]
 __getattr__ = lazy(__name__, _NAMES)
 

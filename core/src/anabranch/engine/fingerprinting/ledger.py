@@ -22,12 +22,7 @@ from anabranch.engine.fingerprinting.objects import (
 from anabranch.engine.fingerprinting.origins import Origin, Origins, namespace_of
 from anabranch.engine.fingerprinting.shapes import Shapes
 from anabranch.engine.fingerprinting.unloaded import Unimported
-
-UNBOUND = "unbound"
-"""The value of a part whose name stands for nothing yet."""
-
-ABSENT = "absent"
-"""The value of a part that is a module which cannot be found."""
+from anabranch.model.code_parts import ABSENT, UNBOUND
 
 MACHINERY = frozenset(
     [

@@ -11,10 +11,11 @@ from itertools import accumulate
 from typing import TypeAlias
 
 from anabranch.engine.fingerprinting.canonical import pack, text
-from anabranch.engine.fingerprinting.ledger import MACHINERY, UNBOUND, Edge, Ledger
+from anabranch.engine.fingerprinting.ledger import MACHINERY, Edge, Ledger
 from anabranch.engine.fingerprinting.loads import Import
 from anabranch.engine.fingerprinting.objects import is_module
 from anabranch.engine.fingerprinting.shapes import Shape
+from anabranch.model.code_parts import UNBOUND
 
 Scope: TypeAlias = Mapping[str, tuple[Edge, ...]]
 """Names of enclosing functions, with the modules that they may stand for."""

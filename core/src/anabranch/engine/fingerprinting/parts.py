@@ -17,9 +17,7 @@ from anabranch.engine.fingerprinting.objects import is_class, is_function, is_mo
 from anabranch.engine.fingerprinting.pieces import Pieces
 from anabranch.engine.fingerprinting.shapes import shape_of
 from anabranch.engine.fingerprinting.unloaded import Unloaded
-
-CONSTANT = "="
-"""What the digest of a value begins with; that of code begins with a hex digit, a version with `==`."""
+from anabranch.model.code_parts import CONSTANT
 
 
 @dataclass(frozen=True, slots=True)
