@@ -40,6 +40,6 @@ class SqliteMachine(JournalMachine):
 
 
 SqliteMachine.TestCase.settings = settings(
-    max_examples=100, stateful_step_count=40, deadline=None, database=None
+    max_examples=80, stateful_step_count=40, deadline=None, database=None
 )
 TestSqlite = SqliteMachine.TestCase

@@ -34,7 +34,7 @@ from anabranch.journal.interface import Journal, Lease, Message, RunSummary, Run
 from anabranch.model.ids import InvocationId, RunId
 from anabranch.model.records import RunStatus
 from anabranch.testing.events import of_kind
-from anabranch.testing.histories import events_of_a_run, fits
+from anabranch.testing.histories import fits, histories
 
 LASTING = 3600.0
 RUN_OUT = -1.0
@@ -192,13 +192,13 @@ class JournalMachine(RuleBasedStateMachine):
     # --- writing -----------------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.held)
-    @rule(data=st.data(), drawn=st.lists(events_of_a_run(), min_size=1, max_size=6))
+    @rule(data=st.data(), drawn=histories())
     def append(self, data: st.DataObject, drawn: list[Event]) -> None:
         held, is_current = self._writer(data)
         run = self.runs[held.run]
         if not is_current:
             with _raises(LeaseLost):
-                held.writer.append(drawn)
+                held.writer.append(drawn or [run.created])
             return
         first, added = len(run.events) + 1, []
         for event in drawn:
@@ -209,12 +209,12 @@ class JournalMachine(RuleBasedStateMachine):
             assert held.writer.append(added) == first
 
     @precondition(lambda self: self.held)
-    @rule(data=st.data(), text=st.binary(max_size=4))
-    def append_many(self, data: st.DataObject, text: bytes) -> None:
+    @rule(data=st.data())
+    def append_many(self, data: st.DataObject) -> None:
         held, is_current = self._writer(data)
         run = self.runs[held.run]
         lines = [
-            LogWritten(at=0.0, invocation=InvocationId("a"), attempt=number, data=text)
+            LogWritten(at=0.0, invocation=InvocationId("a"), attempt=1, data=b"%d" % number)
             for number in range(_MANY)
         ]
         if is_current and len(run.events) < _MANY:
