@@ -549,3 +549,55 @@ def test_an_output_that_breaks_its_promise_is_a_failure_of_its_step(lab) -> None
         return type(two.submit().exception()).__name__
 
     assert lab.start(flow).load() == "OutputMismatch"
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["a call", "a map"])
+def test_a_handled_failure_is_tried_again_if_nobody_looked_at_what_was_skipped_for_it(
+    whole, lab, notes
+) -> None:
+    """Otherwise the resumed run would skip the same call again, and could never complete."""
+
+    @step
+    def moody(x: int) -> int:
+        if len(notes) == 0:
+            raise ValueError(x)
+        return x
+
+    @step
+    def total(values: Any) -> int:
+        return sum(values) if whole else values
+
+    @pipeline
+    def flow() -> Any:
+        future = moody.map([1, 2]) if whole else moody.submit(3)
+        error = future.exception()
+        return str(error), total.submit(future)
+
+    run = lab.start(flow)
+    assert run.status == "failed"
+    notes.add("from now on it works")
+
+    assert lab.resume(run, flow).load() == ("None", 3)
+
+
+def test_a_handled_failure_is_tried_again_if_the_call_that_was_skipped_for_it_was_forgotten(
+    lab, notes
+) -> None:
+    @step
+    def moody(x: int) -> int:
+        if len(notes) == 0:
+            raise ValueError(x)
+        return x
+
+    @pipeline
+    def flow() -> str:
+        found = moody.map([1, 2])
+        errors = [future.exception() for future in found]
+        good.map(found)
+        return str(errors)
+
+    run = lab.start(flow)
+    assert run.status == "failed"
+    notes.add("from now on it works")
+
+    assert lab.resume(run, flow).load() == "[None, None]"
