@@ -571,13 +571,14 @@ def test_a_handled_failure_is_tried_again_if_nobody_looked_at_what_was_skipped_f
     def flow() -> Any:
         future = moody.map([1, 2]) if whole else moody.submit(3)
         error = future.exception()
-        return str(error), total.submit(future)
+        total.submit(future)
+        return str(error)
 
     run = lab.start(flow)
     assert run.status == "failed"
     notes.add("from now on it works")
 
-    assert lab.resume(run, flow).load() == ("None", 3)
+    assert lab.resume(run, flow).load() == "None"
 
 
 def test_a_handled_failure_is_tried_again_if_the_call_that_was_skipped_for_it_was_forgotten(
@@ -601,3 +602,20 @@ def test_a_handled_failure_is_tried_again_if_the_call_that_was_skipped_for_it_wa
     notes.add("from now on it works")
 
     assert lab.resume(run, flow).load() == "[None, None]"
+
+
+def test_handling_a_map_over_a_map_that_never_had_items_handles_the_failure_behind_both(
+    lab,
+) -> None:
+    @step
+    def numbers() -> list[int]:
+        raise ValueError("no numbers")
+
+    @pipeline
+    def flow() -> str:
+        return type(good.map(good.map(numbers.submit())).exception()).__name__
+
+    run = lab.start(flow)
+
+    assert run.load() == "UpstreamFailed"
+    assert lab.state(run).failed == ()
