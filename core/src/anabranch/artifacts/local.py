@@ -18,7 +18,7 @@ from io import FileIO
 from pathlib import Path
 
 from anabranch.artifacts.interface import Buffer, Payload, Source
-from anabranch.errors import ArtifactMissing, StackError
+from anabranch.errors import ArtifactMissing, ArtifactUnwritable
 
 _PARTIAL = ".partial"
 _STALE_SECONDS = 24 * 3600
@@ -56,14 +56,14 @@ class LocalStore:
         self._is_swept = False
 
     def put(self, digest: str, payload: Payload) -> None:
-        """Raises `StackError` if the folder cannot take it: disk full, read-only, no permission."""
+        """Raises `ArtifactUnwritable` if the folder cannot take it: disk full, read-only, no permission."""
         target = self._file(digest)
         if os.path.exists(target):
             return
         try:
             self._put(target, payload)
         except OSError as error:
-            raise StackError(
+            raise ArtifactUnwritable(
                 f"the local artifact store cannot be written: {error.strerror or error}",
                 f"{payload.size} bytes for {target}",
                 "make room or give this process the right to write there, then resume the run",

@@ -135,6 +135,7 @@ def _drive(  # noqa: PLR0913  (the two ways to begin have this in common)
     observers: Sequence[Observer],
 ) -> Finished:
     recorder = Recorder(writer, observers)
+    values.on_refusal = recorder.give_up
     interrupts = Interrupts()
     circumstances = Circumstances(
         run=created.run,
