@@ -604,6 +604,31 @@ def test_a_handled_failure_is_tried_again_if_the_call_that_was_skipped_for_it_wa
     assert lab.resume(run, flow).load() == "[None, None]"
 
 
+def test_all_failures_that_a_call_was_skipped_for_are_tried_again_at_once(lab, notes) -> None:
+    @step
+    def moody(x: int) -> int:
+        if len(notes) == 0:
+            raise ValueError(x)
+        return x
+
+    @step
+    def total(*values: int) -> int:
+        return sum(values)
+
+    @pipeline
+    def flow() -> Any:
+        futures = [moody.submit(x) for x in range(3)]
+        futures[1].exception()
+        futures[2].exception()
+        return total(*futures)
+
+    run = lab.start(flow)
+    assert run.status == "failed"
+    notes.add("from now on it works")
+
+    assert lab.resume(run, flow).load() == 3
+
+
 def test_handling_a_map_over_a_map_that_never_had_items_handles_the_failure_behind_both(
     lab,
 ) -> None:

@@ -15,7 +15,7 @@ from anabranch.engine.current import BodyHome, BodyRun, current
 from anabranch.engine.definitions import PipelineDefinition
 from anabranch.engine.executing import call_hook
 from anabranch.engine.failures import own_frames, recorded
-from anabranch.engine.nodes import Invocation, Node
+from anabranch.engine.nodes import MapNode, Node
 from anabranch.engine.scheduling import Scheduler
 from anabranch.engine.scopes import Scope
 from anabranch.engine.shapes import shape_of
@@ -123,17 +123,8 @@ class Bodies:
         return BodyEnd(error=error, failed=tuple(sorted(self._left(scope))))
 
     def _left(self, scope: Scope) -> set[InvocationId]:
-        """What the body never looked at, and what made it fail.
-
-        That one may have been handled; as long as it stays as it is, no resume can better what was skipped for it.
-        """
-        found: set[Node] = set()
-        for id in scope.failures:
-            node: Node | None = self._scheduler.nodes[id]
-            while node is not None and node not in found:
-                found.add(node)
-                node = node.cause
-        return self._with_items(scope, found)
+        """What the body never looked at, and what made it fail."""
+        return _with_causes([self._scheduler.nodes[id] for id in scope.failures])
 
     def _blamed(self, scope: Scope, error: BaseException) -> set[InvocationId]:
         """The calls whose failure this exception is, or comes from.
@@ -147,16 +138,7 @@ class Bodies:
         while here is not None and id(here) not in chain:
             chain.add(id(here))
             here = here.__cause__ or (None if id(here) in own else here.__context__)
-        return self._with_items(scope, {node for node in failed if id(node.error) in chain})
-
-    def _with_items(self, scope: Scope, blamed: set[Node]) -> set[InvocationId]:
-        """A map's failure is that of all its failed items."""
-        items = [
-            node
-            for node in self._scheduler.failed_in(scope)
-            if isinstance(node, Invocation) and node.map in blamed
-        ]
-        return {node.id for node in (*blamed, *items)}
+        return _with_causes([node for node in failed if id(node.error) in chain])
 
     def _drain(self, scope: Scope) -> None:
         """Until nothing of the scope is unfinished; a failure that comes up now can no longer be handled."""
@@ -195,6 +177,22 @@ class Bodies:
             )
         finally:
             current.reset(token)
+
+
+def _with_causes(failed: list[Node]) -> set[InvocationId]:
+    """And all that made them fail; a map's failure is that of all its failed items.
+
+    Some of it may have been handled. But as long as that stays as it is, no resume can better what was skipped for it.
+    """
+    found: set[Node] = set()
+    while failed:
+        node = failed.pop()
+        if node not in found:
+            found.add(node)
+            failed += [cause for cause in (node.cause, *(node.further or ())) if cause is not None]
+            items = (node.items or ()) if isinstance(node, MapNode) else ()
+            failed += [item for item in items if item.error is not None]
+    return {node.id for node in found}
 
 
 def _cancelled(scope: Scope) -> Cancelled:
