@@ -56,7 +56,10 @@ class Reuse:
         if not known.has_outcome:
             retries = known.status == "retrying"
             node.attempt = max(1, known.attempts + retries)
-            node.not_before = known.retry_at if retries else 0.0
+            latest = (
+                time.time() + known.retry_seconds
+            )  # a clock that was set back lengthens no wait
+            node.not_before = min(known.retry_at, latest) if retries else 0.0
             return False
         verdict = self._replay.judge(
             node.id, self._inputs(node), self._fingerprints.of(node.definition.function)
