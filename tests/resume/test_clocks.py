@@ -136,7 +136,7 @@ def test_a_clock_that_was_set_back_between_two_lives_lengthens_no_wait(how, proj
     assert life(project, "between", "new", 0, how=how) == signal.SIGKILL
     before = told(project)
 
-    value = life(project, "between", "latest", -HOUR)
+    value = life(project, "between", "latest", -3 * HOUR)
 
     assert before[-1] == [7, 1]
     assert value == (49 if how == "asleep" else 50)
