@@ -9,8 +9,9 @@ to, and which looks at some of the failures. What is determined, and compared:
 * Always: the value of every call that completed, and the status of the run. `FAIL_FAST` may fail a run for a failure
   that the body would have looked at later; and which of two failed upstreams made a call be skipped is not determined.
 
-Then the failures are mended and the run is resumed: it completes, with the result that the interpreter gives, and what
-had completed is not executed again unless its inputs have changed.
+Then the failures are mended and the run is resumed: a failure that was handled is history, the others are tried again,
+and the result is the one that the interpreter gives for that. What had completed is not executed again unless its inputs
+have changed. In the end the run is complete.
 """
 
 import asyncio
@@ -621,7 +622,9 @@ def test_a_program_does_what_one_thing_after_another_would_do_and_a_resume_compl
             assert run.status in ("completed", "failed", "completed_with_failures")
 
         notes.add("mended")
-        for _ in range(4):
+        for _ in range(
+            8
+        ):  # what the body had not come to may fail for a failure that it has handled
             if run.status == "completed":
                 break
             run = check_resume(lab, run, program, body, expected)
@@ -633,7 +636,7 @@ def test_a_program_does_what_one_thing_after_another_would_do_and_a_resume_compl
 def check_resume(
     lab: Any, run: Any, program: Pipeline[..., Any], body: Body, before: Prediction | None
 ) -> Any:
-    """It completes, unless a failure ends a body early that it would have looked at later."""
+    """It does what the interpreter does with the failures that are history; and nothing again that had completed."""
     completed = {
         id for id, known in lab.state(run).invocations.items() if known.status == "completed"
     }
@@ -642,10 +645,10 @@ def check_resume(
 
     state, changed = lab.state(again), lab.reasons(again)
     expected = predicted(body, reused_failures(state))
-    if body.mode != "FAIL_FAST":
-        assert again.status == "completed"
-    if again.status == "completed" and expected is not None:
-        assert loaded(again) == expected.value
+    if expected is not None:
+        assert expected.status in (None, again.status)
+        if again.status == "completed":
+            assert loaded(again) == expected.value
     for id in completed & lab.executed_ids(again):
         name = state.invocations[id].display
         assert changed[name] == "its inputs have changed"
