@@ -10,8 +10,8 @@ to, and which looks at some of the failures. What is determined, and compared:
   that the body would have looked at later; and which of two failed upstreams made a call be skipped is not determined.
 
 Then the failures are mended and the run is resumed: a failure that was handled is history, the others are tried again,
-and the result is the one that the interpreter gives for that. What had completed is not executed again unless its inputs
-have changed. In the end the run is complete.
+and the result is the one that the interpreter gives for that. What had completed is not executed again unless its
+inputs have changed. In the end the run is complete.
 """
 
 import asyncio

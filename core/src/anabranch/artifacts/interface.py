@@ -149,7 +149,10 @@ class ArtifactStore(Protocol):
     """Keeps bytes under their digest. What is stored is never changed."""
 
     def put(self, digest: str, payload: Payload) -> None:
-        """Idempotent and atomic: the digest is absent or whole, whatever dies in between."""
+        """Idempotent and atomic: the digest is absent or whole, whatever dies in between.
+
+        Raises `ArtifactUnwritable` if there is no space left, or no right to write.
+        """
         ...
 
     def open(self, digest: str) -> Source:
