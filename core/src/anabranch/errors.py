@@ -206,6 +206,10 @@ class ArtifactMissing(JournalError):
     """The journal refers to bytes that the artifact store no longer has, or that are not the ones recorded."""
 
 
+class ArtifactUnwritable(JournalError):
+    """The artifact store does not take an artifact: there is no space left, or no right to write."""
+
+
 # --- signals -------------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import anabranch
 from anabranch.artifacts import Buffers, LocalStore, digest_of
-from anabranch.errors import ArtifactMissing, NotSerializable, StackError
+from anabranch.errors import ArtifactMissing, ArtifactUnwritable, NotSerializable
 
 RACE = """
 import hashlib, pathlib, random, sys
@@ -207,7 +207,7 @@ def test_a_full_disk_is_told_in_three_lines_and_leaves_nothing(store, monkeypatc
     store.put("cd" * 32, Buffers((b"abc",)))
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", full)
-        with pytest.raises(StackError, match="No space left") as caught:
+        with pytest.raises(ArtifactUnwritable, match="No space left") as caught:
             store.put("ab" * 32, Buffers((b"abc",)))
     assert len(str(caught.value).splitlines()) == 3
     assert not store.contains("ab" * 32)
@@ -217,7 +217,7 @@ def test_a_full_disk_is_told_in_three_lines_and_leaves_nothing(store, monkeypatc
 
 def test_a_folder_that_cannot_be_made_is_told_in_three_lines(tmp_path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(StackError, match="cannot be written"):
+    with pytest.raises(ArtifactUnwritable, match="cannot be written"):
         LocalStore(tmp_path / "file").put("ab" * 32, Buffers((b"abc",)))
 
 

@@ -23,7 +23,7 @@ from anabranch.journal.events import (
 )
 from anabranch.journal.fold import RunState, fold
 from anabranch.journal.sqlite import SqliteJournal
-from anabranch.model.ids import RunId
+from anabranch.model.ids import InvocationId, RunId
 from anabranch.plugins.discovery import Found
 from anabranch.plugins.registry import Registry
 from anabranch.stacks import Stack
@@ -99,6 +99,10 @@ class Lab:
         """The calls that got an outcome in the last driver life, by display id."""
         names = self._names(run)
         return [names[e.invocation] for e in self._last_life(run, OutcomeRecorded)]
+
+    def executed_ids(self, run: Run) -> set[InvocationId]:
+        """The same by identity: a call with other inputs may have the display id of an earlier one."""
+        return {event.invocation for event in self._last_life(run, OutcomeRecorded)}
 
     def reasons(self, run: Run) -> dict[str, str]:
         """Why outcomes were discarded in the last driver life, by display id."""

@@ -578,3 +578,98 @@ def test_an_output_that_breaks_its_promise_is_a_failure_of_its_step(lab) -> None
         return type(two.submit().exception()).__name__
 
     assert lab.start(flow).load() == "OutputMismatch"
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["a call", "a map"])
+def test_a_handled_failure_is_tried_again_if_nobody_looked_at_what_was_skipped_for_it(
+    whole, lab, notes
+) -> None:
+    """Otherwise the resumed run would skip the same call again, and could never complete."""
+
+    @step
+    def moody(x: int) -> int:
+        if len(notes) == 0:
+            raise ValueError(x)
+        return x
+
+    @step
+    def total(values: Any) -> int:
+        return sum(values) if whole else values
+
+    @pipeline
+    def flow() -> Any:
+        future = moody.map([1, 2]) if whole else moody.submit(3)
+        error = future.exception()
+        total.submit(future)
+        return str(error)
+
+    run = lab.start(flow)
+    assert run.status == "failed"
+    notes.add("from now on it works")
+
+    assert lab.resume(run, flow).load() == "None"
+
+
+def test_a_handled_failure_is_tried_again_if_the_call_that_was_skipped_for_it_was_forgotten(
+    lab, notes
+) -> None:
+    @step
+    def moody(x: int) -> int:
+        if len(notes) == 0:
+            raise ValueError(x)
+        return x
+
+    @pipeline
+    def flow() -> str:
+        found = moody.map([1, 2])
+        errors = [future.exception() for future in found]
+        good.map(found)
+        return str(errors)
+
+    run = lab.start(flow)
+    assert run.status == "failed"
+    notes.add("from now on it works")
+
+    assert lab.resume(run, flow).load() == "[None, None]"
+
+
+def test_all_failures_that_a_call_was_skipped_for_are_tried_again_at_once(lab, notes) -> None:
+    @step
+    def moody(x: int) -> int:
+        if len(notes) == 0:
+            raise ValueError(x)
+        return x
+
+    @step
+    def total(*values: int) -> int:
+        return sum(values)
+
+    @pipeline
+    def flow() -> Any:
+        futures = [moody.submit(x) for x in range(3)]
+        futures[1].exception()
+        futures[2].exception()
+        return total(*futures)
+
+    run = lab.start(flow)
+    assert run.status == "failed"
+    notes.add("from now on it works")
+
+    assert lab.resume(run, flow).load() == 3
+
+
+def test_handling_a_map_over_a_map_that_never_had_items_handles_the_failure_behind_both(
+    lab,
+) -> None:
+    @step
+    def numbers() -> list[int]:
+        raise ValueError("no numbers")
+
+    @pipeline
+    def flow() -> str:
+        return type(good.map(good.map(numbers.submit())).exception()).__name__
+
+    run = lab.start(flow)
+
+    assert run.load() == "UpstreamFailed"
+    assert lab.state(run).failed == ()

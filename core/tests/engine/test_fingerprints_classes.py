@@ -1,6 +1,7 @@
 """Law L3: classes of the project count with everything in them, wherever they are named."""
 
 import importlib
+import pickle
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -264,6 +265,24 @@ def test_a_pydantic_model_has_the_same_fingerprint_after_use(load: Load) -> None
     old = Fingerprinter().of(flow.step)
     flow.Model(rate=1, next=flow.Model()).model_dump_json()
     flow.Model.model_json_schema()
+    assert Fingerprinter().of(flow.step) == old
+
+
+def test_a_class_has_the_same_fingerprint_after_one_of_its_instances_was_pickled(
+    load: Load,
+) -> None:
+    flow = load(
+        """
+        from dataclasses import dataclass
+        @dataclass
+        class Point:
+            x: int
+        def step(x): return Point(x)
+        """
+    )
+    old = Fingerprinter().of(flow.step)
+    pickle.dumps(flow.Point(1))
+    assert "__slotnames__" in vars(flow.Point)
     assert Fingerprinter().of(flow.step) == old
 
 

@@ -1,75 +1,16 @@
 """Events come back from rest as they went, whatever is in them."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import MISSING, fields, replace
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from anabranch.errors import JournalCorrupt, JournalVersion
-from anabranch.journal import events as room
 from anabranch.journal.events import Event, Row, encoded, from_row, to_row
 from anabranch.journal.segments import LARGEST, Segment, all_data, checksum, events, pack
-from anabranch.model.records import Failure, Output
-
-KINDS = [
-    kind
-    for _, kind in sorted(vars(room).items())
-    if isinstance(kind, type) and issubclass(kind, Event)
-]
-KINDS.remove(Event)
-
-numbers = st.floats(allow_nan=False, allow_infinity=False)
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | numbers | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=8,
-)
-
-
-def of_hint(hint: Any) -> st.SearchStrategy[Any]:
-    """Values of a field, by its annotation."""
-    kind, inner = get_origin(hint), get_args(hint)
-    supertype = getattr(hint, "__supertype__", None)
-    if supertype is not None:
-        return of_hint(supertype)
-    if hint is room.Json or (kind in (Union, UnionType) and bool in inner):
-        return json_values
-    if kind in (Union, UnionType):
-        return st.one_of(*map(of_hint, inner))
-    if kind is Literal:
-        return st.sampled_from(inner)
-    if kind is tuple:
-        return st.lists(of_hint(inner[0]), max_size=3).map(tuple)
-    if kind is not None and issubclass(kind, Mapping):
-        return st.dictionaries(st.text(), of_hint(inner[1]), max_size=3)
-    if hint in (Output, Failure):
-        return st.builds(hint, **{name: of_hint(h) for name, h in get_type_hints(hint).items()})
-    plain: dict[Any, st.SearchStrategy[Any]] = {
-        str: st.text(max_size=12),
-        int: st.integers(-1, 2**40),
-        float: numbers,
-        bool: st.booleans(),
-        bytes: st.binary(max_size=40),
-        NoneType: st.none(),
-    }
-    return plain[hint]
-
-
-def of_kind(kind: type[Event]) -> st.SearchStrategy[Event]:
-    """Events of a kind; fields with a default are left to it now and then."""
-    hints = get_type_hints(kind, vars(room))
-    optional = {f.name for f in fields(kind) if f.default is not MISSING}
-    required = {name: of_hint(hint) for name, hint in hints.items() if name not in optional}
-    rest = {name: of_hint(hint) for name, hint in hints.items() if name in optional}
-    return st.fixed_dictionaries(required, optional=rest).map(lambda values: kind(**values))
-
-
-any_event = st.one_of(*map(of_kind, KINDS))
+from anabranch.testing.events import KINDS, of_any_kind, of_kind
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -85,7 +26,7 @@ def test_an_event_of_every_kind_comes_back_as_it_went(kind: type[Event]) -> None
     check()
 
 
-@given(st.lists(any_event, min_size=1, max_size=12), st.integers(1, 10**6))
+@given(st.lists(of_any_kind(), min_size=1, max_size=12), st.integers(1, 10**6))
 def test_events_that_are_written_together_come_back_in_order_with_their_numbers(
     written: list[Event], first: int
 ) -> None:
@@ -94,7 +35,7 @@ def test_events_that_are_written_together_come_back_in_order_with_their_numbers(
     assert found == list(enumerate(written, first))
 
 
-@given(st.lists(any_event, min_size=1, max_size=8))
+@given(st.lists(of_any_kind(), min_size=1, max_size=8))
 def test_the_data_of_events_is_read_without_the_events(written: list[Event]) -> None:
     (segment,) = pack(1, written)
 
@@ -111,7 +52,7 @@ def test_many_events_become_segments_of_bounded_size(call) -> None:
 
 
 @given(
-    st.lists(any_event, min_size=1, max_size=5),
+    st.lists(of_any_kind(), min_size=1, max_size=5),
     st.data(),
 )
 def test_a_segment_of_which_any_byte_has_changed_is_refused(

@@ -164,7 +164,8 @@ class ArtifactStore(Protocol):
     def put(self, digest: str, payload: Payload) -> None:
         """Idempotent and atomic: the digest is absent or whole, whatever dies in between.
 
-        Also what is there already counts as put now.
+        Also what is there already counts as put now. Raises `ArtifactUnwritable` if there is no space left, or no right
+        to write.
         """
         ...
 

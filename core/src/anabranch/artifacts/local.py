@@ -25,7 +25,7 @@ from io import FileIO
 from pathlib import Path
 
 from anabranch.artifacts.interface import Buffer, Payload, Source, Stored
-from anabranch.errors import ArtifactMissing, StackError
+from anabranch.errors import ArtifactMissing, ArtifactUnwritable, StackError
 
 _PARTIAL = ".partial"
 _LOCK = ".lock"
@@ -65,13 +65,13 @@ class LocalStore:
         self._is_swept = False
 
     def put(self, digest: str, payload: Payload) -> None:
-        """Raises `StackError` if the folder cannot take it: disk full, read-only, no permission."""
+        """Raises `ArtifactUnwritable` if the folder cannot take it: disk full, read-only, no permission."""
         target = self._file(digest)
         try:
             if not os.path.exists(target) or not self._refreshed(target):
                 self._put(target, payload)
         except OSError as error:
-            raise StackError(
+            raise ArtifactUnwritable(
                 f"the local artifact store cannot be written: {error.strerror or error}",
                 f"{payload.size} bytes for {target}",
                 "make room or give this process the right to write there, then resume the run",

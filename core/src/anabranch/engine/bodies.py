@@ -15,7 +15,7 @@ from anabranch import engine
 from anabranch.engine.current import BodyHome, BodyRun, current
 from anabranch.engine.executing import call_hook
 from anabranch.engine.failures import own_frames, recorded
-from anabranch.engine.nodes import Invocation, MapNode
+from anabranch.engine.nodes import MapNode, Node
 from anabranch.engine.scheduling import Scheduler, is_stopped
 from anabranch.engine.scopes import Scope
 from anabranch.engine.shapes import shape_of
@@ -138,7 +138,7 @@ class Bodies:
             self._stop(scope)
         self._drain(scope)
         error = error.with_traceback(own_frames(error.__traceback__))
-        blame = {*scope.failures, *self._blamed(scope, error)}
+        blame = {*self._left(scope), *self._blamed(scope, error)}
         return BodyEnd(error=error, failed=tuple(sorted(blame)))
 
     def _unhandled(self, scope: Scope) -> BodyEnd:
@@ -149,13 +149,16 @@ class Bodies:
             if (node := self._scheduler.nodes[id]).status == "failed" and node.error is not None
         ]
         error = roots[0] if roots else next(iter(scope.failures.values()))
-        return BodyEnd(error=error, failed=tuple(sorted(scope.failures)))
+        return BodyEnd(error=error, failed=tuple(sorted(self._left(scope))))
 
-    def _blamed(self, scope: Scope, error: BaseException) -> list[InvocationId]:
+    def _left(self, scope: Scope) -> set[InvocationId]:
+        """What the body never looked at, and what made it fail."""
+        return _with_causes([self._scheduler.nodes[id] for id in scope.failures])
+
+    def _blamed(self, scope: Scope, error: BaseException) -> set[InvocationId]:
         """The calls whose failure this exception is, or comes from.
 
-        A call that failed while another's failure was being handled is to blame alone. A map's failure is that of
-        all its failed items.
+        A call that failed while another's failure was being handled is to blame alone.
         """
         failed = self._scheduler.failed_in(scope)
         own = {id(node.error) for node in failed}
@@ -164,10 +167,7 @@ class Bodies:
         while here is not None and id(here) not in chain:
             chain.add(id(here))
             here = here.__cause__ or (None if id(here) in own else here.__context__)
-        blamed = [node for node in failed if id(node.error) in chain]
-        maps = {node for node in blamed if isinstance(node, MapNode)}
-        items = [n for n in failed if isinstance(n, Invocation) and n.map in maps]
-        return [node.id for node in (*blamed, *items)]
+        return _with_causes([node for node in failed if id(node.error) in chain])
 
     def _drain(self, scope: Scope) -> None:
         """Until nothing of the scope is unfinished; a failure that comes up now can no longer be handled.
@@ -216,6 +216,22 @@ class Bodies:
             )
         finally:
             current.reset(token)
+
+
+def _with_causes(failed: list[Node]) -> set[InvocationId]:
+    """And all that made them fail; a map's failure is that of all its failed items.
+
+    Some of it may have been handled. But as long as that stays as it is, no resume can better what was skipped for it.
+    """
+    found: set[Node] = set()
+    while failed:
+        node = failed.pop()
+        if node not in found:
+            found.add(node)
+            failed += [cause for cause in (node.cause, *(node.further or ())) if cause is not None]
+            items = (node.items or ()) if isinstance(node, MapNode) else ()
+            failed += [item for item in items if item.error is not None]
+    return {node.id for node in found}
 
 
 def _cancelled(scope: Scope) -> Cancelled:

@@ -157,6 +157,7 @@ def _drive(  # noqa: PLR0913  (the two ways to begin have this in common)
     observers: Sequence[Observer],
 ) -> Finished:
     recorder = Recorder(writer, observers)
+    values.on_refusal = recorder.give_up
     interrupts = Interrupts(f"\nended at once; resume it: anabranch resume {created.run}\n")
     circumstances = Circumstances(
         run=created.run,

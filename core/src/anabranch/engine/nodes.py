@@ -66,8 +66,8 @@ class Collection(Protocol):
 class Node:
     """Something that will be done: `dependents` and `callbacks` are `None` once it is.
 
-    `waiting` counts the upstreams that are not done, `cause` is the first of them that failed, and `observed` tells
-    whether the body has been shown how the node ended.
+    `waiting` counts the upstreams that are not done, `cause` is the first of them that failed and `further` are the
+    others that did, and `observed` tells whether the body has been shown how the node ended.
     """
 
     __slots__ = (
@@ -75,6 +75,7 @@ class Node:
         "cause",
         "dependents",
         "error",
+        "further",
         "id",
         "label",
         "observed",
@@ -86,6 +87,7 @@ class Node:
     def __init__(self, id: InvocationId, scope: Scope, label: str) -> None:
         self.id, self.scope, self.label = id, scope, label
         self.cause: Node | None = None
+        self.further: list[Node] | None = None
         self.status: State = "pending"
         self.waiting = 0
         self.dependents: list[Node] | None = []
@@ -112,8 +114,14 @@ class Node:
 
     def note_upstream(self, upstream: "Node") -> None:
         """An upstream is done; if it failed, this node can only be skipped."""
-        if upstream.error is not None and self.cause is None:
+        if upstream.error is None:
+            return
+        if self.cause is None:
             self.cause = upstream
+        elif self.further is None:
+            self.further = [upstream]
+        else:
+            self.further.append(upstream)
 
 
 class Invocation(Node):

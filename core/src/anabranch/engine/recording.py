@@ -104,6 +104,12 @@ class Recorder:
                 what = f"{type(error).__name__}: {error}"
                 sys.stderr.write(f"an observer of the run is told no more; {what}\n")
 
+    def give_up(self, error: JournalError) -> None:
+        """Something else that the record needs has failed, such as the artifact store: it ends here."""
+        self.flush()
+        if self.failure is None:
+            self._fail(error)
+
     def check(self) -> None:
         """Raises what made a write fail."""
         if self.failure is not None:
@@ -124,14 +130,16 @@ class Recorder:
                 return  # the next tick tries again; only the lease's end is final
 
     def close(self) -> None:
-        """Writes what is left and gives the lease back. What a thread that was left behind brings is not written."""
+        """Writes what is left and gives the lease back, after a failure too if the journal lets it.
+
+        What a thread that was left behind brings later is not written.
+        """
         self.flush()
         with self._writing:
-            if self.failure is None:
-                self._writer.release()
-                self.failure = LeaseLost(
-                    "the driver has left this run", "what comes too late", "resume the run"
-                )
+            self._writer.release()
+            self.failure = self.failure or LeaseLost(
+                "the driver has left this run", "what comes too late", "resume the run"
+            )
 
     def _write(self) -> None:
         with self._buffer_lock:

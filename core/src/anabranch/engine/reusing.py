@@ -56,7 +56,9 @@ class Reuse:
         if not known.has_outcome:
             retries = known.status == "retrying"
             node.attempt, node.spared = max(1, known.attempts + retries), known.spared
-            node.not_before = known.retry_at if retries else 0.0
+            # a clock that was set back lengthens no wait
+            latest = time.time() + known.retry_seconds
+            node.not_before = min(known.retry_at, latest) if retries else 0.0
             return False
         verdict = self._replay.judge(
             node.id, self._inputs(node), self._fingerprints.of(node.definition.function)

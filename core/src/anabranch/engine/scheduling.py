@@ -88,8 +88,7 @@ class Scheduler:
                     self._attach(item, upstream)
                 if item.waiting == 0:
                     free.append(item)
-        node.expansion.observed = True
-        node.expansion.cause = node.cause
+        node.expansion.cause = None if failure is None else node
         status: Status = "completed" if failure is None else "failed"
         self.settle(node.expansion, Outcome(status=status, error=failure))
         return free if items else [node]
@@ -163,8 +162,8 @@ class Scheduler:
             self.settle(node, Outcome(status="failed", error=failed.error))
 
     def _abandon_map(self, node: MapNode, outcome: Outcome) -> None:
-        self.add_items(node, (), outcome.error)
         self.settle(node, outcome)
+        self.add_items(node, (), outcome.error)
 
     def _passes(self, node: Invocation) -> bool:
         dropped_upstream = node.cause is not None and node.cause.origin.status == "cancelled"
@@ -248,8 +247,7 @@ class Scheduler:
         if isinstance(node, Invocation):
             node.number, node.outputs = outcome.number, outcome.outputs
             node.shape, node.inputs = outcome.shape, None
-        speaks_for_items = isinstance(node, MapNode) and bool(node.items)
-        if outcome.error is not None and not node.observed and not speaks_for_items:
+        if outcome.error is not None and not node.observed and _speaks_for_itself(node):
             node.scope.failures[node.id] = outcome.error
         dependents, node.dependents = node.dependents or [], None
         free = []
@@ -333,6 +331,11 @@ class Scheduler:
             if here.unfinished == 0:
                 self._idle.notify_all()
             here = here.parent
+
+
+def _speaks_for_itself(node: Node) -> bool:
+    """The failure of a map is that of its items, if it has any; that of an expansion is its map's."""
+    return isinstance(node, Invocation) or (isinstance(node, MapNode) and not node.items)
 
 
 def is_within(scope: Scope | None, outer: Scope) -> bool:

@@ -4,18 +4,19 @@ A few megabytes of the newest small values are kept, since a step's output is mo
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b, sha256
 
 from anabranch.artifacts.codecs import Codecs
 from anabranch.artifacts.interface import (
     ArtifactStore,
     MemorySource,
+    Payload,
     SequenceCodec,
     Source,
     digest_of,
 )
-from anabranch.errors import CallError, NotMappable
+from anabranch.errors import ArtifactUnwritable, CallError, JournalError, NotMappable
 from anabranch.journal.interface import Journal
 from anabranch.model.ids import RunId
 from anabranch.model.records import Output
@@ -37,13 +38,15 @@ class Values:
         self._kept_size = 0
         self._sources: dict[str, Source] = {}
         self._lock = threading.Lock()
+        self.on_refusal: Callable[[JournalError], None] = lambda _: None
 
     def write(
         self, named: Sequence[tuple[str, str]], values: Sequence[object]
     ) -> tuple[tuple[Output, ...], bytes]:
         """Outputs for `(name, artifact name)` pairs and their values, and the data that goes into the event.
 
-        Larger values are in the store when this returns. Raises `NotSerializable`.
+        Larger values are in the store when this returns. Raises `NotSerializable`, or `ArtifactUnwritable` after
+        `on_refusal` was told.
         """
         outputs, data = [], b""
         for (name, artifact), value in zip(named, values, strict=True):
@@ -56,8 +59,7 @@ class Values:
                 self._keep(digest, body)
                 data += body
             else:
-                digest = digest_of(encoded.payload)
-                self._store.put(digest, encoded.payload)
+                digest = self._put(encoded.payload)
             outputs.append(
                 Output(
                     name=name,
@@ -71,6 +73,15 @@ class Values:
                 )
             )
         return tuple(outputs), data
+
+    def _put(self, payload: Payload) -> str:
+        digest = digest_of(payload)
+        try:
+            self._store.put(digest, payload)
+        except ArtifactUnwritable as error:
+            self.on_refusal(error)
+            raise
+        return digest
 
     def load(self, output: Output, number: int) -> object:
         """The value, fresh at every call. `number` is the event that carries it if it is small."""

@@ -44,7 +44,8 @@ class InvocationState:
     """What is known of one invocation. `outcome_number` is the event that holds its small outputs, 0 if none.
 
     `life` is the last driver life that spoke of it: after an edit of the body, a resumed run may no longer make a call
-    that an earlier life made. `spared` counts the attempts that do not count, since the infrastructure ended them.
+    that an earlier life made. The next attempt is due at `retry_at`, and `retry_seconds` is how long that was to be.
+    `spared` counts the attempts that do not count, since the infrastructure ended them.
     """
 
     invocation: InvocationId
@@ -69,6 +70,7 @@ class InvocationState:
     seconds: float = 0.0
     outcome_number: int = 0
     retry_at: float = 0.0
+    retry_seconds: float = 0.0
     reused_in_life: int = 0
     life: int = 0
     discarded: str = ""
@@ -266,7 +268,7 @@ def _attempt_started(state: RunState, number: int, event: AttemptStarted) -> Non
 def _attempt_ended(state: RunState, number: int, event: AttemptEnded) -> None:
     known = state.known(event.invocation)
     known.status, known.attempts, known.retry_at = "retrying", event.attempt, event.retry_at
-    known.failure = event.failure
+    known.retry_seconds, known.failure = max(0.0, event.retry_at - event.at), event.failure
     known.spared += event.is_spared
 
 

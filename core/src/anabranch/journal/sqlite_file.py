@@ -134,7 +134,7 @@ class SqliteFile:
         if "full" in text:
             advice = "free some space; the run goes on with: anabranch resume"
         elif "readonly" in text or "unable to open" in text:
-            advice = "make the file and its folder writable"
+            advice = "make the file, its -wal and -shm if they are there, and its folder writable"
         elif "locked" in text:
             advice = "another process has held the file for long; see who has it open"
         else:

@@ -1,7 +1,7 @@
 """What a class consists of: bases, metaclass, annotations, and the attributes that its author gave it.
 
-Left out is what follows from these: the bookkeeping of the interpreter, `abc`, `enum` and pydantic, and
-the methods that `dataclass` writes.
+Left out is what follows from these: the bookkeeping of the interpreter, `abc`, `copyreg`, `enum` and pydantic,
+and the methods that `dataclass` writes.
 """
 
 from collections.abc import Mapping
@@ -28,6 +28,7 @@ _BOOKKEEPING = frozenset(
         "__annotations_cache__",
         "__signature__",
         "__abstractmethods__",
+        "__slotnames__",  # copyreg puts it there when the first instance is pickled
         "_abc_impl",
         "_member_map_",
         "_member_names_",
