@@ -177,6 +177,10 @@ class RunStopping(Signal):
     """Raised in a body or a step that must stop because its run is ending."""
 
 
+class BeyondRehearsal(Signal):
+    """Raised in a body that is only rehearsed, where it needs what is not there: an outcome, or time that passes."""
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """A clause such as ``did you mean 'retry'? ``, or the list of what is known if nothing is near."""
     options = sorted(known)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from anabranch import console
-from anabranch.authoring.entries import reload_pipeline
+from anabranch.authoring.entries import recorded_pipeline
 from anabranch.authoring.mistakes import quiet_tracebacks
 from anabranch.authoring.parking import in_turn
 from anabranch.authoring.reaching import refuse_unsupported_steps
@@ -17,7 +17,7 @@ from anabranch.engine.recording import Observer
 from anabranch.engine.shapes import rebuilt
 from anabranch.engine.values import Values
 from anabranch.errors import RunFailed, RunNotFound
-from anabranch.journal.events import LogWritten, RunCreated
+from anabranch.journal.events import LogWritten
 from anabranch.journal.fold import RunState, read_state
 from anabranch.model.ids import InvocationId, RunId
 from anabranch.model.records import Output, RunStatus
@@ -109,9 +109,7 @@ def resume_run(
     opened = open_stack(stack)
     try:
         id = opened.journal.find(run)
-        created = next(iter(opened.journal.read(id)))[1]
-        entry = created.entry if isinstance(created, RunCreated) else {}
-        definition = reload_pipeline(entry)._definition
+        definition = recorded_pipeline(opened.journal, id)._definition
         refuse_unsupported_steps(definition, opened.lacks, opened.name)
         with watched(observers) as watching:
             drive = partial(relaunch, id, definition, opened, watching)

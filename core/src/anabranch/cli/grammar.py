@@ -166,6 +166,13 @@ def _starting(top: Parser) -> None:
         action="store_false",
         help="fail at once if another process drives the run, instead of waiting for it",
     )
+    resume.option(
+        "--plan",
+        dest="command",
+        action="store_const",
+        const="resume_plan",
+        help="run nothing, and print what would be done with each call, and why",
+    )
     resume.option("--stack", metavar="NAME", help=_STACK)
     _plugin_option(resume)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from anabranch.console.plain import PlainLines as PlainLines
     from anabranch.console.printing import print_graph as print_graph
     from anabranch.console.printing import print_mark as print_mark
+    from anabranch.console.printing import print_plan as print_plan
     from anabranch.console.printing import print_run as print_run
     from anabranch.console.printing import print_runs as print_runs
     from anabranch.console.printing import print_table as print_table
@@ -27,6 +28,7 @@ _NAMES = {
     "observer": "anabranch.console.choosing",
     "print_graph": "anabranch.console.printing",
     "print_mark": "anabranch.console.printing",
+    "print_plan": "anabranch.console.printing",
     "print_run": "anabranch.console.printing",
     "print_runs": "anabranch.console.printing",
     "print_table": "anabranch.console.printing",

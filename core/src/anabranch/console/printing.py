@@ -12,10 +12,12 @@ from rich.text import Text
 
 from anabranch.console.graphs import Format, Graph, render
 from anabranch.console.marks import marks_for
+from anabranch.console.plans import plan_text
 from anabranch.console.tables import Cell, columns, runs_table
 from anabranch.console.trees import run_tree
 from anabranch.journal.fold import RunState
 from anabranch.journal.interface import RunSummary
+from anabranch.model.plans import Plan
 
 _PIPE_WIDTH = 200
 
@@ -41,6 +43,11 @@ def print_run(state: RunState, summary: RunSummary, whole: bool = False) -> None
     console.print(tree, soft_wrap=True)
     if state.failure is not None:
         console.print(Text(f"\n{state.failure.traceback.rstrip()}", "dim"), soft_wrap=True)
+
+
+def print_plan(plan: Plan) -> None:
+    """What a resume would do, call by call; then what that comes to."""
+    _console().print(plan_text(plan), soft_wrap=True)
 
 
 def print_graph(graph: Graph, form: Format) -> None:

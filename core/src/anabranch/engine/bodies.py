@@ -20,7 +20,7 @@ from anabranch.engine.scheduling import Scheduler
 from anabranch.engine.scopes import Scope
 from anabranch.engine.shapes import shape_of
 from anabranch.engine.values import Values
-from anabranch.errors import Cancelled, RunStopping, Signal
+from anabranch.errors import BeyondRehearsal, Cancelled, RunStopping, Signal
 from anabranch.journal.events import HookFailed, Json
 from anabranch.model.ids import InvocationId
 from anabranch.model.options import Hook
@@ -91,6 +91,8 @@ class Bodies:
         plain: list[object] = []
         try:
             shape = shape_of(_called(scope.definition, arguments), plain)
+        except (BeyondRehearsal, BaseExceptionGroup) as error:
+            return self._unwound(scope, error)
         except (KeyboardInterrupt, Signal):
             self._stop(scope)
             raise
@@ -102,6 +104,17 @@ class Bodies:
         names = [(f"output_{i}", f"output_{i}") for i in range(len(plain))]
         outputs, data = self._home.values.write(names, plain)
         return BodyEnd(shape=shape, outputs=outputs, data=data)
+
+    def _unwound(self, scope: Scope, error: BaseException) -> BodyEnd:
+        """A rehearsal can see no further here; what is under way beside it still can. A task group wraps the signal."""
+        if isinstance(error, BaseExceptionGroup):
+            found = error.subgroup(BeyondRehearsal)
+            if found is None:
+                raise error
+            error = _first_of(found)
+        while not self._scheduler.wait_idle(scope, _LOOK_SECONDS):
+            self._home.check()
+        return BodyEnd(error=error)
 
     def _failed(self, scope: Scope, error: Exception) -> BodyEnd:
         """The body raised. Unless told to continue, nothing new starts."""
@@ -177,6 +190,14 @@ class Bodies:
             )
         finally:
             current.reset(token)
+
+
+def _first_of(group: BaseExceptionGroup[BeyondRehearsal]) -> BaseException:
+    """The first exception in a group of groups."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _cancelled(scope: Scope) -> Cancelled:

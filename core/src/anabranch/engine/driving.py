@@ -23,7 +23,6 @@ from anabranch.engine.futures import MapFuture, StepFuture, artifacts_of
 from anabranch.engine.intake import Intake
 from anabranch.engine.nodes import Collection, Input, Invocation, MapNode, Node
 from anabranch.engine.resting import Resting
-from anabranch.engine.reusing import Reuse
 from anabranch.engine.scheduling import Scheduler, dropped, is_stopping
 from anabranch.engine.scopes import Scope, gates_of
 from anabranch.engine.shapes import rebuilt
@@ -62,7 +61,7 @@ class Driver:
             chance=given.chance,
         )
         self._executor.know(list(given.replay.state.codes))
-        self._reuse = Reuse(
+        self._reuse = given.reuse(
             replay=given.replay,
             recorder=given.recorder,
             values=given.values,
@@ -87,6 +86,11 @@ class Driver:
         self._admitted: dict[int, Definition] = {}
         self._renewed = time.monotonic()
         self._crash: BaseException | None = None
+
+    @property
+    def graph(self) -> Mapping[InvocationId, Node]:
+        """The calls and maps that have been made, in that order."""
+        return self._scheduler.nodes
 
     def run(self, arguments: Mapping[str, object]) -> BodyEnd:
         """Runs the pipeline's body to its end. Raises signals, `KeyboardInterrupt` and `JournalError`."""
@@ -242,6 +246,7 @@ class Driver:
         self.check()
         if is_stopping(scope):
             raise RunStopping
+        self._reuse.pausing()
 
     def cancel_running(self, scope: Scope) -> None:
         for node in self._scheduler.running_in(scope):

@@ -147,12 +147,12 @@ def _drive(  # noqa: PLR0913  (the two ways to begin have this in common)
         lacks=stack.lacks,
         started=datetime.fromtimestamp(created.at, UTC),
         lease_seconds=stack.lease_seconds,
-        chance=_chance,
+        chance=chance,
     )
     driver = Driver(circumstances, pipeline)
     if replay.state.events == 0:
         recorder.show(1, [created])
-    recorder.note(*_first_events(replay))
+    recorder.note(*first_events(replay))
     with interrupts:
         TEES.open()
         try:
@@ -183,7 +183,7 @@ def _ended(status: RunStatus, end: BodyEnd, codecs: Codecs) -> RunEnded:
     )
 
 
-def _first_events(replay: Replay) -> list[Event]:
+def first_events(replay: Replay) -> list[Event]:
     """A new life begins, and what it is to try again has no outcome any more."""
     now = time.time()
     life = replay.state.life + 1
@@ -217,5 +217,6 @@ def _close(recorder: Recorder) -> None:
         return
 
 
-def _chance() -> float:
+def chance() -> float:
+    """A random number, 0 ≤ x < 1, for what is not journaled."""
     return int.from_bytes(os.urandom(7), "big") / (1 << 56)

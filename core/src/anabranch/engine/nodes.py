@@ -10,6 +10,7 @@ from typing import Literal, Protocol, TypeAlias
 from anabranch.engine.definitions import Definition, StepDefinition
 from anabranch.engine.gates import Gate
 from anabranch.engine.scopes import Scope
+from anabranch.errors import BeyondRehearsal
 from anabranch.model.ids import InvocationId
 from anabranch.model.records import Output, Status
 
@@ -215,6 +216,6 @@ class MapNode(Node):
         self.ordinal = 0
 
     def first_failure(self) -> Invocation | None:
-        """The failed item with the lowest index, unless failures are collected."""
-        failed = (item for item in self.items or () if item.error is not None)
-        return None if self.collect else next(failed, None)
+        """The failed item with the lowest index. Where failures are collected, only what a rehearsal has not run."""
+        kind = BeyondRehearsal if self.collect else BaseException
+        return next((item for item in self.items or () if isinstance(item.error, kind)), None)

@@ -14,7 +14,13 @@ from anabranch.engine.definitions import StepDefinition
 from anabranch.engine.gates import Gate
 from anabranch.engine.nodes import Invocation, MapNode, Node
 from anabranch.engine.scopes import Scope, gates_of
-from anabranch.errors import AnabranchError, Cancelled, DuplicateId, UpstreamFailed
+from anabranch.errors import (
+    AnabranchError,
+    BeyondRehearsal,
+    Cancelled,
+    DuplicateId,
+    UpstreamFailed,
+)
 from anabranch.model.ids import InvocationId
 from anabranch.model.records import Output, Status
 
@@ -233,8 +239,7 @@ class Scheduler:
         if isinstance(node, Invocation):
             node.number, node.outputs = outcome.number, outcome.outputs
             node.shape, node.inputs = outcome.shape, None
-        speaks_for_items = isinstance(node, MapNode) and bool(node.items)
-        if outcome.error is not None and not node.observed and not speaks_for_items:
+        if outcome.error is not None and not node.observed and _is_failure(node):
             node.scope.failures[node.id] = outcome.error
         dependents, node.dependents = node.dependents or [], None
         free = []
@@ -282,7 +287,9 @@ class Scheduler:
             return self._idle.wait_for(lambda: scope.unfinished == 0, timeout)
 
     def observe(self, node: Node) -> None:
-        """The body has seen how it ended; so it has seen what made it end so."""
+        """The body has seen how it ended; so it has seen what made it end so. Raises `BeyondRehearsal`."""
+        if isinstance(node.error, BeyondRehearsal):
+            raise node.error
         with self._lock:
             waiting = [node]
             while waiting:
@@ -318,6 +325,12 @@ class Scheduler:
             if here.unfinished == 0:
                 self._idle.notify_all()
             here = here.parent
+
+
+def _is_failure(node: Node) -> bool:
+    """A map's failure is that of its items; what a rehearsal does not run has not failed."""
+    speaks_for_items = isinstance(node, MapNode) and bool(node.items)
+    return not speaks_for_items and not isinstance(node.error, BeyondRehearsal)
 
 
 def is_within(scope: Scope | None, outer: Scope) -> bool:
@@ -364,9 +377,14 @@ def withdrawn(name: str) -> Outcome:
     )
 
 
-def upstream_failed(name: str, cause: Node) -> UpstreamFailed:
-    """The failure of a call that was skipped; its cause is the failure that is to blame."""
+def upstream_failed(name: str, cause: Node) -> BaseException:
+    """The failure of a call that was skipped; its cause is the failure that is to blame.
+
+    In a rehearsal, what is to blame is itself the error: what follows lies beyond it too.
+    """
     origin = cause.origin
+    if isinstance(origin.error, BeyondRehearsal):
+        return origin.error
     error = UpstreamFailed(
         f"{name} was skipped: {type(origin.error).__name__}: {origin.error}",
         f"it depends on {origin.name}, which failed",
