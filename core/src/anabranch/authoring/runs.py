@@ -92,7 +92,7 @@ class Run:
         return f"<Run {self.id} {self.status}>"
 
 
-def resume_run(
+def resume(
     run: str,
     *,
     stack: str | None = None,
@@ -118,6 +118,10 @@ def resume_run(
     except BaseException:
         opened.close()
         raise
+
+
+resume_run = resume
+"""The same, for modules in which `resume` is the name of something else."""
 
 
 @contextmanager

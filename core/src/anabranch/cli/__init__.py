@@ -18,6 +18,7 @@ __getattr__ = lazy(
         # commands, by the names that `grammar` gives them
         "run": "anabranch.cli.running",
         "resume": "anabranch.cli.running",
+        "rerun": "anabranch.cli.running",
         "resume_plan": "anabranch.cli.planning",
         "runs_ls": "anabranch.cli.looking",
         "runs_show": "anabranch.cli.looking",

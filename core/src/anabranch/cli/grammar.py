@@ -30,6 +30,7 @@ class Request(argparse.Namespace):
     stack: str | None = None
     config: str | None = None
     run: str = ""
+    from_step: str = ""
     step: str | None = None
     follow: bool = False
     wait: bool = True
@@ -142,15 +143,7 @@ def _starting(top: Parser) -> None:
     run.option(
         "target", metavar="TARGET", help="file.py, file.py:pipeline or package.module:pipeline"
     )
-    run.option(
-        "-p",
-        "--param",
-        dest="parameters",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="an argument of the pipeline, as JSON or else as text; -p no:NAME leaves a plugin out",
-    )
+    _argument_option(run)
     run.option("--stack", metavar="NAME", help=_STACK)
     run.option("--config", metavar="FILE", help="a YAML template with parameters and options")
     resume = top.branch(
@@ -175,6 +168,22 @@ def _starting(top: Parser) -> None:
     )
     resume.option("--stack", metavar="NAME", help=_STACK)
     _plugin_option(resume)
+    rerun = top.branch(
+        "rerun",
+        "start a new run that reuses what another did before a step",
+        "The step and all that depends on it run again, with the code as it is now.",
+        command="rerun",
+    )
+    rerun.option("run", metavar="RUN", help=_RUN)
+    rerun.option(
+        "--from",
+        dest="from_step",
+        metavar="STEP",
+        required=True,
+        help="a step's name, a call of it (train_2, tune/train_2), or a child pipeline",
+    )
+    _argument_option(rerun)
+    rerun.option("--stack", metavar="NAME", help=_STACK)
 
 
 def _looking(runs: Parser) -> None:
@@ -221,6 +230,18 @@ def _stacks(stack: Parser) -> None:
         parser.option("name", nargs="?", metavar="NAME", help="the stack (default: the active one)")
     for parser in (listing, show, check):
         _plugin_option(parser)
+
+
+def _argument_option(parser: Parser) -> None:
+    parser.option(
+        "-p",
+        "--param",
+        dest="parameters",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an argument of the pipeline, as JSON or else as text; -p no:NAME leaves a plugin out",
+    )
 
 
 def _plugin_option(parser: Parser) -> None:

@@ -89,6 +89,8 @@ class PlainLines:
                 return f"run {progress.run} started: {progress.pipeline}"
             case DriverStarted() if event.life > 1:
                 return f"run {progress.run} resumed (life {event.life}): {progress.pipeline}"
+            case DriverStarted() if progress.origin:
+                return f"run {progress.run} started from {progress.origin}: {progress.pipeline}"
             case MapExpanded():
                 return _told("mapping", progress.path(event), f"{event.count:,} items")
             case HookFailed():
