@@ -19,6 +19,7 @@ __getattr__ = lazy(
         "run": "anabranch.cli.running",
         "resume": "anabranch.cli.running",
         "rerun": "anabranch.cli.running",
+        "explain": "anabranch.cli.explaining",
         "resume_plan": "anabranch.cli.planning",
         "runs_ls": "anabranch.cli.looking",
         "runs_show": "anabranch.cli.looking",

@@ -184,6 +184,15 @@ def _starting(top: Parser) -> None:
     )
     _argument_option(rerun)
     rerun.option("--stack", metavar="NAME", help=_STACK)
+    explain = top.branch(
+        "explain",
+        "say why each call of a run ran or was reused, and what an edit since has changed",
+        command="explain",
+    )
+    explain.option("run", metavar="RUN", help=_RUN)
+    explain.option("step", nargs="?", metavar="STEP", help="only this step, or this call of it")
+    explain.option("--stack", metavar="NAME", help=_STACK)
+    _plugin_option(explain)
 
 
 def _looking(runs: Parser) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from anabranch.console.live import LiveTree as LiveTree
     from anabranch.console.observing import Display as Display
     from anabranch.console.plain import PlainLines as PlainLines
+    from anabranch.console.printing import print_explanation as print_explanation
     from anabranch.console.printing import print_graph as print_graph
     from anabranch.console.printing import print_mark as print_mark
     from anabranch.console.printing import print_plan as print_plan
@@ -26,6 +27,7 @@ _NAMES = {
     "LiveTree": "anabranch.console.live",
     "PlainLines": "anabranch.console.plain",
     "observer": "anabranch.console.choosing",
+    "print_explanation": "anabranch.console.printing",
     "print_graph": "anabranch.console.printing",
     "print_mark": "anabranch.console.printing",
     "print_plan": "anabranch.console.printing",

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
+from anabranch.console.explanations import Explanation, explanation_text
 from anabranch.console.graphs import Format, Graph, render
 from anabranch.console.marks import marks_for
 from anabranch.console.plans import plan_text
@@ -43,6 +44,11 @@ def print_run(state: RunState, summary: RunSummary, whole: bool = False) -> None
     console.print(tree, soft_wrap=True)
     if state.failure is not None:
         console.print(Text(f"\n{state.failure.traceback.rstrip()}", "dim"), soft_wrap=True)
+
+
+def print_explanation(explanation: Explanation, in_full: bool) -> None:
+    """What became of calls: a line for each life, or for each call."""
+    _console().print(explanation_text(explanation, in_full), soft_wrap=True)
 
 
 def print_plan(plan: Plan) -> None:
