@@ -347,6 +347,24 @@ def test_a_map_that_collects_stops_the_body_only_where_it_is_asked(lab, plan_of)
     assert decisions(plan) == {"stop[0]": "run", "stop[1]": "run", "twice": "reuse"}
 
 
+def test_an_item_that_never_began_is_not_new(lab, plan_of) -> None:
+    def flow_with(ready: bool) -> Any:
+        stop = breaks(ready)
+
+        @pipeline
+        def flow() -> Any:
+            return stop.map(range(5), max_concurrency=1).load()
+
+        return flow
+
+    run = lab.start(flow_with(False))
+    plan = plan_of(run, flow_with(True))
+
+    reasons = {reason for _, reason in told(plan).values()}
+    assert reasons <= {"it failed; resume tries again", "it has not begun", "it has no outcome yet"}
+    assert len(plan.calls) == 5
+
+
 # --- child runs ------------------------------------------------------------------------------------------------
 
 

@@ -131,7 +131,8 @@ class _RehearsedReuse(Reuse):
     def stands_in(self, node: Invocation) -> bool:
         known = self._replay.known(node.id)
         if known is None:
-            reason = "it is new"
+            is_item = node.map is not None and node.map.id in self._replay.state.maps
+            reason = "it has not begun" if is_item else "it is new"
         elif not known.has_outcome:
             reason = self._again.get(node.id, "it has no outcome yet")
         else:
