@@ -555,7 +555,7 @@ def test_a_limit_on_concurrency_holds_nothing_back(lab, plan_of) -> None:
 
         @pipeline(max_concurrency=1)
         def flow() -> Any:
-            one.map(range(20), max_concurrency=2)
+            one.map(range(20), max_concurrency=2).wait()
             return stop.map(range(5), max_concurrency=1).load()
 
         return flow
