@@ -120,13 +120,13 @@ def _rows(explanation: Explanation) -> Iterator[list[Cell]]:
     for id in explanation.calls:
         map = state.invocations[id].map
         if map is None or map not in state.maps:
-            yield [paths[id], "; ".join(_brief_lines(id, explanation, paths))]
+            yield [paths[id], " · ".join(_brief_lines(id, explanation, paths))]
         elif map in items:
             tally: Counter[tuple[float, str]] = Counter()
             for item in items.pop(map):
                 tally.update(_gists(item, explanation))
             told = [f"{gist} ({count:,})" for (_, gist), count in sorted(tally.items())]
-            yield [f"{paths[map]}[{state.maps[map].count:,}]", "; ".join(told)]
+            yield [f"{paths[map]}[{state.maps[map].count:,}]", " · ".join(told)]
 
 
 def _brief_lines(
