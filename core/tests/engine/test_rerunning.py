@@ -10,7 +10,7 @@ from anabranch import as_completed, pipeline, step, unmapped
 from anabranch.authoring.runs import Run
 from anabranch.engine.launching import relaunch
 from anabranch.engine.rerunning import branch_off
-from anabranch.errors import CallError, RunNotResumable, UserMistake
+from anabranch.errors import CallError, NotSerializable, RunNotResumable, UserMistake
 from anabranch.journal.events import (
     DriverStarted,
     OutcomeRecorded,
@@ -326,3 +326,16 @@ def test_a_rerun_of_thousands_of_items_copies_them_in_pieces(lab, again) -> None
     assert executed == {"size"}
     assert sum(isinstance(event, OutcomeReused) for event in lab.events(new)) == 2501
     assert sum(isinstance(event, OutcomeRecorded) for event in lab.events(new)) == 2502
+
+
+def test_an_artifact_of_another_run_can_be_an_argument_and_what_cannot_be_kept_is_refused(
+    lab, again
+) -> None:
+    run = lab.start(inner, 3)
+    made = lab.start(inner, 5).output
+
+    new, _ = again(run, "one", inner, x=made)
+    assert new.load() == 20
+
+    with pytest.raises(NotSerializable, match="in: an argument of pipeline 'inner'"):
+        branch_off(run.id, "one", inner._definition, {"x": lab.stack.journal}, lab.stack)

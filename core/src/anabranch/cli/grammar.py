@@ -117,6 +117,7 @@ def grammar() -> Parser:
         "--version", action="store_const", dest="command", const="version", help="print the version"
     )
     _starting(top)
+    _going_on(top)
     _looking(top.branch("runs", "look at runs", "They are kept in the journal of the stack."))
     _stacks(top.branch("stack", "look at stacks", "A stack says where a run happens and is kept."))
     plugins = top.branch(
@@ -146,6 +147,9 @@ def _starting(top: Parser) -> None:
     _argument_option(run)
     run.option("--stack", metavar="NAME", help=_STACK)
     run.option("--config", metavar="FILE", help="a YAML template with parameters and options")
+
+
+def _going_on(top: Parser) -> None:
     resume = top.branch(
         "resume",
         "go on with a run that failed or was interrupted",

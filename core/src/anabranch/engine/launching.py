@@ -41,7 +41,7 @@ from anabranch.journal.fold import RunState, read_state
 from anabranch.journal.holders import is_gone, this_holder
 from anabranch.journal.interface import RunWriter
 from anabranch.model.ids import RunId, new_run_id
-from anabranch.model.records import RunStatus
+from anabranch.model.records import Output, RunStatus
 from anabranch.stacks import Stack
 
 
@@ -72,13 +72,7 @@ def launch(
     admit(pipeline, stack.lacks, stack.name)
     run = new_run_id()
     values = Values(run, stack.journal, stack.store, stack.codecs)
-    given = {k: v.load() if isinstance(v, Artifact) else v for k, v in arguments.items()}
-    try:
-        outputs, data = values.write([(name, name) for name in given], list(given.values()))
-    except NotSerializable as error:
-        raise NotSerializable(
-            error.what, f"an argument of pipeline {pipeline.name!r}", error.do
-        ) from None
+    outputs, data = written(arguments, pipeline, values)
     created = RunCreated(
         at=time.time(),
         run=run,
@@ -93,6 +87,19 @@ def launch(
     observers = [*observers, *stack.observers(run)]
     writer = stack.journal.create(created, this_holder(), stack.lease_seconds)
     return _drive(pipeline, arguments, stack, values, writer, Replay(), created, observers)
+
+
+def written(
+    arguments: Mapping[str, object], pipeline: PipelineDefinition, values: Values
+) -> tuple[tuple[Output, ...], bytes]:
+    """The arguments of a run as its first event has them. Raises `NotSerializable`."""
+    given = {k: v.load() if isinstance(v, Artifact) else v for k, v in arguments.items()}
+    try:
+        return values.write([(name, name) for name in given], list(given.values()))
+    except NotSerializable as error:
+        raise NotSerializable(
+            error.what, f"an argument of pipeline {pipeline.name!r}", error.do
+        ) from None
 
 
 def relaunch(

@@ -12,6 +12,7 @@ from itertools import islice
 
 from anabranch import __version__
 from anabranch.engine.definitions import PipelineDefinition, Signature
+from anabranch.engine.launching import written
 from anabranch.engine.values import Values
 from anabranch.errors import RunNotResumable
 from anabranch.journal.events import (
@@ -168,7 +169,7 @@ def _created(
     recorded = {output.name: old.load(output, 1) for output in before.arguments}
     bound = _bound(pipeline.signature, recorded, parameters)
     values = Values(created.run, stack.journal, stack.store, stack.codecs)
-    outputs, data = values.write([(name, name) for name in bound], list(bound.values()))
+    outputs, data = written(bound, pipeline, values)
     return replace(created, arguments=outputs, data=data)
 
 
