@@ -10,6 +10,10 @@ from typing import Any
 import pytest
 
 from anabranch import Run, resume
+from anabranch.authoring.plans import plan_resume
+from anabranch.journal.events import OutcomeRecorded
+from anabranch.model.ids import InvocationId
+from anabranch.stacks import open_stack
 
 HEAD = """
 import os
@@ -282,6 +286,35 @@ def test_a_resume_before_it_is_mended_runs_the_failure_alone_and_costs_nothing_l
 
     assert again.load() == case.result
     assert sorted(ran) == sorted(case.ran)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_a_plan_promises_comes_true(name: str, load: Any) -> None:
+    case = CASES[name]
+    first, second = case.bad
+    run = load(case.before, first, ready=False).start()
+    load(case.after, second, ready=True)
+    number = run.state.events
+
+    plan = plan_resume(run.id)
+    again = resume(run.id, observers=())
+
+    executed = executed_after(again, number)
+    for call in plan.calls:
+        is_open = "if its inputs" in call.reason or "unless its inputs" in call.reason
+        if call.decision in ("reuse", "orphan"):
+            assert is_open or call.invocation not in executed, call
+        elif call.is_reached:
+            assert is_open or call.invocation in executed, call
+    assert plan.beyond
+    assert executed
+
+
+def executed_after(run: Run, number: int) -> set[InvocationId]:
+    """The calls that got an outcome after that event."""
+    with open_stack() as stack:
+        events = [event for _, event in stack.journal.read(run.id, after=number)]
+    return {event.invocation for event in events if isinstance(event, OutcomeRecorded)}
 
 
 def resumed(run: Run) -> tuple[Run, list[str]]:

@@ -67,7 +67,7 @@ def test_the_plan_as_json_has_every_item(anabranch, failed):
         *("load", "score[0]", "score[1]", "score[2]", "score[3]", "total")
     ]
     assert sorted(document["calls"][1]) == [
-        *("decision", "display", "id", "kind", "map", "reason", "scope", "step")
+        *("decision", "display", "id", "kind", "map", "reached", "reason", "scope", "step")
     ]
 
 

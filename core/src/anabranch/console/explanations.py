@@ -188,4 +188,4 @@ def _now(id: InvocationId, explanation: Explanation) -> str:
         return "its step is not found before the body calls it"
     if not changes:
         return "its code is the same"
-    return f"it would run again: its code has changed: {'; '.join(changes)}"
+    return f"it would run again: its code has changed: {'; '.join(changes[:8])}"

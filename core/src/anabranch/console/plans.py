@@ -40,6 +40,7 @@ def plan_document(plan: Plan) -> Document:
             "kind": "pipeline" if call.pipeline else "step",
             "scope": call.scope or None,
             "map": call.map,
+            "reached": call.is_reached,
             "decision": call.decision,
             "reason": call.reason,
         }

@@ -84,6 +84,7 @@ class _Planner:
                 pipeline=known.pipeline,
                 scope=known.scope,
                 map=known.map,
+                is_reached=False,
                 decision=decision,
                 reason=reason,
             )

@@ -17,7 +17,10 @@ DECISIONS: tuple[Decision, ...] = ("reuse", "run", "re-attach", "orphan")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedCall:
-    """`path` is the display id, with those of the child runs around it: `tune/train_2`."""
+    """`path` is the display id, with those of the child runs around it: `tune/train_2`.
+
+    `is_reached` tells whether the body came to the call; of the others it is not known that the body makes them.
+    """
 
     invocation: InvocationId
     path: str
@@ -25,6 +28,7 @@ class PlannedCall:
     pipeline: bool
     scope: InvocationId
     map: InvocationId | None
+    is_reached: bool = True
     decision: Decision
     reason: str
 
