@@ -11,7 +11,7 @@ from anabranch.engine.definitions import Definition, PipelineDefinition
 from anabranch.engine.edits import Edits
 from anabranch.engine.fingerprints import Fingerprinter
 from anabranch.engine.nodes import Invocation, MapNode, Node
-from anabranch.errors import BeyondRehearsal
+from anabranch.errors import BeyondRehearsal, Cancelled
 from anabranch.journal.fold import InvocationState, RunState
 from anabranch.model.ids import ROOT_SCOPE, InvocationId
 from anabranch.model.plans import Decision, Plan, PlannedCall
@@ -126,9 +126,9 @@ class _Planner:
         return "run", why if decision == "run" else f"{reason}, unless its inputs come out the same"
 
     def _unreached(self, known: InvocationState) -> Verdict:
-        parent = self._rehearsed.decisions.get(known.scope)
-        if parent is not None and parent[0] == "reuse":
-            return "reuse", f"it is part of {self._path(known.scope)}, which is reused"
+        child = self._reused_around(known)
+        if child is not None:
+            return "reuse", f"it is part of {self._path(child)}, which is reused"
         map = self._rehearsed.graph.get(known.map) if known.map is not None else None
         if map is not None and map.cause is not None:
             return self._after(map.cause, known)
@@ -136,13 +136,23 @@ class _Planner:
             return "orphan", "the body no longer makes this call"
         return self._by_code(known)
 
+    def _reused_around(self, known: InvocationState) -> InvocationId | None:
+        """The child run that is reused with all that is in it, this call too."""
+        here: InvocationState | None = known
+        while here is not None and here.scope != ROOT_SCOPE:
+            verdict = self._rehearsed.decisions.get(here.scope)
+            if verdict is not None and verdict[0] == "reuse":
+                return here.scope
+            here = self._state.invocations.get(here.scope)
+        return None
+
     def _is_over(self, scope: InvocationId) -> bool:
         """Whether that body has come to its end, so that it makes no other calls."""
         if scope == ROOT_SCOPE:
             return not isinstance(self._rehearsed.end, BeyondRehearsal)
         node = self._rehearsed.graph.get(scope)
         if node is not None:
-            return not isinstance(node.error, BeyondRehearsal)
+            return node.done and not isinstance(node.error, BeyondRehearsal | Cancelled)
         known = self._state.invocations.get(scope)
         return known is not None and self._unreached(known)[0] == "orphan"
 
