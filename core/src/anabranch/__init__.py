@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from anabranch.authoring.naps import sleep as sleep
     from anabranch.authoring.pipelines import Pipeline as Pipeline
     from anabranch.authoring.pipelines import pipeline as pipeline
+    from anabranch.authoring.reruns import rerun as rerun
     from anabranch.authoring.runs import Run as Run
+    from anabranch.authoring.runs import resume as resume
     from anabranch.authoring.steps import Step as Step
     from anabranch.authoring.steps import step as step
     from anabranch.authoring.steps import unmapped as unmapped
@@ -55,7 +57,9 @@ _NAMES = {
     "sleep": "anabranch.authoring.naps",
     "Pipeline": "anabranch.authoring.pipelines",
     "pipeline": "anabranch.authoring.pipelines",
+    "rerun": "anabranch.authoring.reruns",
     "Run": "anabranch.authoring.runs",
+    "resume": "anabranch.authoring.runs",
     "Step": "anabranch.authoring.steps",
     "step": "anabranch.authoring.steps",
     "unmapped": "anabranch.authoring.steps",

@@ -225,6 +225,10 @@ class RunPausing(Signal):
     """Raised in bodies that wait for an answer, when their driver leaves until it comes."""
 
 
+class BeyondRehearsal(Signal):
+    """Raised in a body that is only rehearsed, where it needs what is not there: an outcome, or time that passes."""
+
+
 # --- warnings ------------------------------------------------------------------------------------------------
 
 

@@ -80,8 +80,8 @@ def test_a_run_as_json(type_here, story):
 
     assert sorted(document) == [
         *("counts", "created", "driver", "ended", "entry", "events", "failed", "failure"),
-        *("invocations", "lives", "maps", "metadata", "outputs", "pipeline", "reused", "run"),
-        *("seconds", "stack", "status", "tags", "version"),
+        *("invocations", "lives", "maps", "metadata", "origin", "outputs", "pipeline", "reused"),
+        *("run", "seconds", "stack", "status", "tags", "version"),
     ]
     assert [call["display"] for call in document["invocations"]] == ["load", "train"]
 

@@ -237,6 +237,55 @@ def test_a_child_whose_failure_is_handled_stays_failed_and_is_not_tried_again(la
     assert notes.take() == ["parent"]
 
 
+def test_what_was_skipped_in_a_child_whose_failure_is_handled_stays_skipped(lab, notes) -> None:
+    """It does not wait for ever in a run that has completed; if the child runs again, it runs too."""
+    switch = type(notes)()
+
+    @step
+    def stop() -> int:
+        if len(switch) == 0:
+            raise OSError("not yet")
+        return 1
+
+    def flow_with(version: int) -> Any:
+        @step
+        def fails(who: str) -> int:
+            if version == 1:
+                raise ValueError(who)
+            return version
+
+        @pipeline(execution_mode="CONTINUE_ON_FAILURE")
+        def child() -> None:
+            add.submit(fails.submit("child"), 1)
+
+        @pipeline
+        def flow() -> Any:
+            try:
+                child()
+            except ValueError:
+                notes.add("handled")
+            return stop()
+
+        return flow
+
+    first = lab.start(flow_with(1))
+    edited = lab.start(flow_with(1))
+    switch.add(1)
+    again = lab.resume(first, flow_with(1))
+
+    assert lab.statuses(again) == {
+        "child": "failed",
+        "fails": "failed",
+        "add": "skipped",
+        "stop": "completed",
+    }
+    assert "add" not in lab.reasons(again)
+    assert notes.take() == ["handled"] * 3
+    mended = lab.resume(edited, flow_with(2))
+    assert set(lab.statuses(mended).values()) == {"completed"}
+    assert lab.reasons(mended)["add"] == "it was skipped"
+
+
 def test_L8_a_child_draws_values_of_its_own_and_sees_them_again(lab, notes) -> None:
     switch = type(notes)()
 

@@ -154,12 +154,8 @@ class Stored:
     at: float
 
 
-class ArtifactStore(Protocol):
-    """Keeps bytes under their digest. What is stored is never changed, and goes only by `delete`.
-
-    A value is put before the event that refers to it is written. So what nothing refers to may be about to be
-    referred to, and only its age tells it from what is left over.
-    """
+class ValueStore(Protocol):
+    """What reading and writing values needs of a store: bytes under their digest, which are never changed."""
 
     def put(self, digest: str, payload: Payload) -> None:
         """Idempotent and atomic: the digest is absent or whole, whatever dies in between.
@@ -174,6 +170,14 @@ class ArtifactStore(Protocol):
         ...
 
     def contains(self, digest: str) -> bool: ...
+
+
+class ArtifactStore(ValueStore, Protocol):
+    """Keeps bytes under their digest. What is stored is never changed, and goes only by `delete`.
+
+    A value is put before the event that refers to it is written. So what nothing refers to may be about to be
+    referred to, and only its age tells it from what is left over.
+    """
 
     def stored(self) -> Iterator[Stored]:
         """Everything that is kept, in any order; what comes or goes meanwhile may be among it or not."""

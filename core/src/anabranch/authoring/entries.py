@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from anabranch.engine.definitions import PipelineDefinition
 from anabranch.errors import EntryError, suggestion
-from anabranch.journal.events import Json
+from anabranch.journal.events import Json, RunCreated
+from anabranch.journal.interface import Journal
+from anabranch.model.ids import RunId
 
 if TYPE_CHECKING:
     from anabranch.authoring.pipelines import Pipeline
@@ -55,6 +57,12 @@ def reload_pipeline(entry: Mapping[str, Json]) -> "Pipeline[Any, Any]":
                 return _chosen(loaded, name, file)
             return _chosen(_from_package(module, file) or _from_file(Path(file)), name, file)
     return _chosen(_from_name(module), name, module)
+
+
+def recorded_pipeline(journal: Journal, run: RunId) -> "Pipeline[Any, Any]":
+    """The pipeline of a run, with its code as it is now. Raises `RunNotFound` or `EntryError`."""
+    created = next(iter(journal.read(run)))[1]
+    return reload_pipeline(created.entry if isinstance(created, RunCreated) else {})
 
 
 def _from_file(path: Path) -> ModuleType:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from anabranch import console
-from anabranch.authoring.entries import reload_pipeline
+from anabranch.authoring.entries import recorded_pipeline
 from anabranch.authoring.mistakes import quiet_tracebacks
 from anabranch.authoring.parking import in_turn
 from anabranch.authoring.reaching import refuse_unsupported_steps
@@ -18,7 +18,7 @@ from anabranch.engine.recording import Observer
 from anabranch.engine.shapes import rebuilt
 from anabranch.engine.values import Values
 from anabranch.errors import RunFailed, RunNotFound
-from anabranch.journal.events import LogWritten, RunCreated
+from anabranch.journal.events import LogWritten
 from anabranch.journal.fold import RunState, read_state
 from anabranch.model.ids import InvocationId, RunId
 from anabranch.model.records import Output, RunStatus
@@ -95,7 +95,7 @@ class Run:
         return f"<Run {self.id} {self.status}>"
 
 
-def resume_run(
+def resume(
     run: str,
     *,
     stack: str | None = None,
@@ -112,9 +112,7 @@ def resume_run(
     opened = open_stack(stack)
     try:
         id = opened.journal.find(run)
-        created = next(iter(opened.journal.read(id)))[1]
-        entry = created.entry if isinstance(created, RunCreated) else {}
-        definition = reload_pipeline(entry)._definition
+        definition = recorded_pipeline(opened.journal, id)._definition
         refuse_unsupported_steps(definition, opened.lacks, opened.name)
         with watched(observers) as watching:
             drive = partial(relaunch, id, definition, opened, watching)
@@ -123,6 +121,10 @@ def resume_run(
     except BaseException:
         opened.close()
         raise
+
+
+resume_run = resume
+"""The same, for modules in which `resume` is the name of something else."""
 
 
 @contextmanager

@@ -30,6 +30,7 @@ class Request(argparse.Namespace):
     stack: str | None = None
     config: str | None = None
     run: str = ""
+    from_step: str = ""
     step: str | None = None
     follow: bool = False
     wait: bool = True
@@ -126,6 +127,7 @@ def grammar() -> Parser:
         "--version", action="store_const", dest="command", const="version", help="print the version"
     )
     _starting(top)
+    _going_on(top)
     runs = top.branch("runs", "look at runs", "They are kept in the journal of the stack.")
     _looking(runs)
     _keeping(top, runs)
@@ -154,17 +156,12 @@ def _starting(top: Parser) -> None:
     run.option(
         "target", metavar="TARGET", help="file.py, file.py:pipeline or package.module:pipeline"
     )
-    run.option(
-        "-p",
-        "--param",
-        dest="parameters",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="an argument of the pipeline, as JSON or else as text; -p no:NAME leaves a plugin out",
-    )
+    _argument_option(run)
     run.option("--stack", metavar="NAME", help=_STACK)
     run.option("--config", metavar="FILE", help="a YAML template with parameters and options")
+
+
+def _going_on(top: Parser) -> None:
     resume = top.branch(
         "resume",
         "go on with a run that failed or was interrupted",
@@ -178,6 +175,35 @@ def _starting(top: Parser) -> None:
         action="store_false",
         help="fail at once if another process drives the run, instead of waiting for it",
     )
+    resume.option(
+        "--plan",
+        dest="command",
+        action="store_const",
+        const="resume_plan",
+        help="run nothing, and print what would be done with each call, and why",
+    )
+    rerun = top.branch(
+        "rerun",
+        "start a new run that reuses what another did before a step",
+        "The step and all that depends on it run again, with the code as it is now.",
+        command="rerun",
+    )
+    rerun.option("run", metavar="RUN", help=_RUN)
+    rerun.option(
+        "--from",
+        dest="from_step",
+        metavar="STEP",
+        required=True,
+        help="a step's name, a call of it (train_2, tune/train_2), or a child pipeline",
+    )
+    _argument_option(rerun)
+    explain = top.branch(
+        "explain",
+        "say why each call of a run ran or was reused, and what an edit since has changed",
+        command="explain",
+    )
+    explain.option("run", metavar="RUN", help=_RUN)
+    explain.option("step", nargs="?", metavar="STEP", help="only this step, or this call of it")
     answer = top.branch(
         "answer",
         "give a run the answer that it waits for",
@@ -193,7 +219,8 @@ def _starting(top: Parser) -> None:
         action="store_false",
         help="leave a paused run to whoever resumes it next",
     )
-    for parser in (resume, answer):
+    rerun.option("--stack", metavar="NAME", help=_STACK)
+    for parser in (resume, explain, answer):
         parser.option("--stack", metavar="NAME", help=_STACK)
         _plugin_option(parser)
 
@@ -277,6 +304,18 @@ def _stacks(stack: Parser) -> None:
         parser.option("name", nargs="?", metavar="NAME", help="the stack (default: the active one)")
     for parser in (listing, show, check):
         _plugin_option(parser)
+
+
+def _argument_option(parser: Parser) -> None:
+    parser.option(
+        "-p",
+        "--param",
+        dest="parameters",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an argument of the pipeline, as JSON or else as text; -p no:NAME leaves a plugin out",
+    )
 
 
 def _plugin_option(parser: Parser) -> None:

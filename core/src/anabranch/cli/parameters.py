@@ -20,12 +20,10 @@ def arguments(given: Sequence[str]) -> dict[str, object]:
         name, equals, value = text.partition("=")
         if not equals or not name.isidentifier():
             raise UserMistake(
-                f"{text!r} is not NAME=VALUE", "-p of anabranch run", "write it like -p rate=0.1"
+                f"{text!r} is not NAME=VALUE", "an option -p", "write it like -p rate=0.1"
             )
         if name in found:
-            raise UserMistake(
-                f"{name!r} is given twice", "-p of anabranch run", "give each argument once"
-            )
+            raise UserMistake(f"{name!r} is given twice", "an option -p", "give each argument once")
         found[name] = value_of(value)
     return found
 

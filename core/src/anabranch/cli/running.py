@@ -1,4 +1,4 @@
-"""`anabranch run` and `anabranch resume`: start it, show it, and say how it ended."""
+"""`anabranch run`, `resume` and `rerun`: start it, show it, and say how it ended."""
 
 import sys
 import traceback
@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from anabranch import console
 from anabranch.authoring.entries import load_pipeline
 from anabranch.authoring.pipelines import Pipeline
+from anabranch.authoring.reruns import rerun as start_rerun
 from anabranch.authoring.runs import Run, resume_run
 from anabranch.cli import exits
 from anabranch.cli.grammar import Request
@@ -43,6 +44,22 @@ def resume(request: Request, output: Output) -> int:
 
     def start(observers: Sequence[Observer]) -> Run:
         return resume_run(request.run, stack=request.stack, observers=observers, wait=request.wait)
+
+    return shown(start, request.stack, output)
+
+
+def rerun(request: Request, output: Output) -> int:
+    """Starts a new run with what another has done before a step."""
+    given = arguments(request.parameters)
+
+    def start(observers: Sequence[Observer]) -> Run:
+        return start_rerun(
+            request.run,
+            request.from_step,
+            parameters=given,
+            stack=request.stack,
+            observers=observers,
+        )
 
     return shown(start, request.stack, output)
 

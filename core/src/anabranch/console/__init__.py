@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from anabranch.console.observing import Display as Display
     from anabranch.console.plain import PlainLines as PlainLines
     from anabranch.console.printing import print_difference as print_difference
+    from anabranch.console.printing import print_explanation as print_explanation
     from anabranch.console.printing import print_graph as print_graph
     from anabranch.console.printing import print_mark as print_mark
+    from anabranch.console.printing import print_plan as print_plan
     from anabranch.console.printing import print_run as print_run
     from anabranch.console.printing import print_runs as print_runs
     from anabranch.console.printing import print_table as print_table
@@ -28,8 +30,10 @@ _NAMES = {
     "PlainLines": "anabranch.console.plain",
     "observer": "anabranch.console.choosing",
     "print_difference": "anabranch.console.printing",
+    "print_explanation": "anabranch.console.printing",
     "print_graph": "anabranch.console.printing",
     "print_mark": "anabranch.console.printing",
+    "print_plan": "anabranch.console.printing",
     "print_run": "anabranch.console.printing",
     "print_runs": "anabranch.console.printing",
     "print_table": "anabranch.console.printing",

@@ -45,6 +45,7 @@ def ended_document(state: RunState, summary: RunSummary) -> Document:
         **summary_document(summary),
         "stack": created.stack if created else None,
         "version": created.version if created else None,
+        "origin": created.origin if created else None,
         "tags": list(created.tags) if created else [],
         "entry": dict(created.entry) if created else {},
         "lives": state.life,

@@ -90,19 +90,29 @@ class PlainLines:
             return "" if call is None else self._of_call(call, event)
         progress.apply(event)
         match event:
-            case RunCreated():
-                return f"run {progress.run} started: {progress.pipeline}"
-            case DriverStarted() if event.life > 1:
-                return f"run {progress.run} resumed (life {event.life}): {progress.pipeline}"
+            case RunCreated() | DriverStarted():
+                return self._of_start(event)
             case MapExpanded():
                 return _told("mapping", progress.path(event), f"{event.count:,} items")
             case WaitOpened() | WaitAnswered() | AnswerRefused():
                 return self._of_wait(event)
-            case HookFailed():
-                return f"warning    {progress.notes[-1]}" if progress.notes else ""
+            case HookFailed() if progress.notes:
+                return f"warning    {progress.notes[-1]}"
             case RunEnded() | DriverEnded():
                 return self._end()
         return ""
+
+    def _of_start(self, event: RunCreated | DriverStarted) -> str:
+        run = self.progress.run
+        if isinstance(event, RunCreated):
+            how = "started"
+        elif event.life > 1:
+            how = f"resumed (life {event.life})"
+        elif self.progress.origin:
+            how = f"started from {self.progress.origin}"
+        else:
+            return ""
+        return f"run {run} {how}: {self.progress.pipeline}"
 
     def _of_call(self, call: Call, event: OutcomeRecorded | OutcomeReused | AttemptEnded) -> str:
         if call.map is not None and not isinstance(event, AttemptEnded):

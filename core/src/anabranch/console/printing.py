@@ -13,13 +13,16 @@ from rich.text import Text
 
 from anabranch.console.difference_tables import difference_text
 from anabranch.console.differences import Difference
+from anabranch.console.explanations import Explanation, explanation_text
 from anabranch.console.graphs import Format, Graph, render
 from anabranch.console.marks import marks_for
+from anabranch.console.plans import plan_text
 from anabranch.console.tables import Cell, columns, runs_table
 from anabranch.console.trees import run_tree
 from anabranch.journal.events import Json
 from anabranch.journal.fold import RunState, WaitState
 from anabranch.journal.interface import RunSummary
+from anabranch.model.plans import Plan
 
 _PIPE_WIDTH = 200
 
@@ -51,6 +54,16 @@ def print_difference(difference: Difference) -> None:
     """Two runs side by side."""
     console = _console()
     console.print(difference_text(difference, marks_for(console.encoding)), soft_wrap=True)
+
+
+def print_explanation(explanation: Explanation, in_full: bool) -> None:
+    """What became of calls: a line for each life, or for each call."""
+    _console().print(explanation_text(explanation, in_full), soft_wrap=True)
+
+
+def print_plan(plan: Plan) -> None:
+    """What a resume would do, call by call; then what that comes to."""
+    _console().print(plan_text(plan), soft_wrap=True)
 
 
 def print_graph(graph: Graph, form: Format) -> None:

@@ -46,11 +46,12 @@ _OUTCOMES: dict[str, Status] = {
 
 @dataclass(slots=True, eq=False)
 class Progress:
-    """Only `apply` and `remember` change it; one thread at a time."""
+    """Only `apply` and `remember` change it; one thread at a time. `origin` is the run that it is a rerun of."""
 
     run: str = ""
     pipeline: str = ""
     stack: str = ""
+    origin: str = ""
     status: RunStatus = "running"
     life: int = 1
     started_at: float = 0.0
@@ -88,7 +89,7 @@ class Progress:
         self.run, self.pipeline = state.run, state.pipeline
         self.waits = {wait.wait: _asked(wait) for wait in state.open_waits()}
         if state.created is not None:
-            self.stack = state.created.stack
+            self.stack, self.origin = state.created.stack, state.created.origin or ""
         for known_map in state.maps.values():
             self._maps[known_map.map] = FanOut(
                 display=known_map.display, scope=known_map.scope, count=known_map.count

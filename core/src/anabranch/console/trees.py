@@ -63,6 +63,7 @@ def _head(text: Text, state: RunState, summary: RunSummary, marks: Marks) -> Non
     facts = [f"started {moment(summary.created)}"]
     if state.created is not None:
         facts += [f"stack {state.created.stack}", *(f"#{tag}" for tag in state.created.tags)]
+        facts += [f"rerun of {state.created.origin}"] if state.created.origin else []
     if state.life > 1:
         facts.append(f"life {state.life}")
     if summary.lease is not None:

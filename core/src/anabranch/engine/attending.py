@@ -9,8 +9,8 @@ from anabranch.engine.artifacts import Place
 from anabranch.engine.current import BodyRun, current
 from anabranch.engine.nodes import Invocation, MapNode, Node
 from anabranch.engine.reusing import Reuse
-from anabranch.engine.scheduling import Scheduler, is_stopped
-from anabranch.engine.scopes import Scope
+from anabranch.engine.scheduling import Scheduler
+from anabranch.engine.scopes import Scope, is_stopped
 from anabranch.engine.shapes import rebuilt
 from anabranch.engine.stopping import Stopping
 from anabranch.engine.values import Values

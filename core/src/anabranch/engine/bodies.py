@@ -16,11 +16,11 @@ from anabranch.engine.current import BodyHome, BodyRun, current
 from anabranch.engine.executing import call_hook
 from anabranch.engine.failures import own_frames, recorded
 from anabranch.engine.nodes import MapNode, Node
-from anabranch.engine.scheduling import Scheduler, is_stopped
-from anabranch.engine.scopes import Scope
+from anabranch.engine.scheduling import Scheduler
+from anabranch.engine.scopes import Scope, is_stopped
 from anabranch.engine.shapes import shape_of
 from anabranch.engine.values import Values
-from anabranch.errors import Cancelled, RunPausing, RunStopping, Signal
+from anabranch.errors import BeyondRehearsal, Cancelled, RunPausing, RunStopping, Signal
 from anabranch.journal.events import HookFailed, Json
 from anabranch.model.ids import InvocationId
 from anabranch.model.options import Hook
@@ -112,6 +112,8 @@ class Bodies:
         plain: list[object] = []
         try:
             shape = shape_of(_called(scope, arguments), plain)
+        except (BeyondRehearsal, BaseExceptionGroup) as error:
+            return self._unwound(scope, error)
         except (KeyboardInterrupt, Signal):
             self._stop(scope)
             raise
@@ -131,6 +133,17 @@ class Bodies:
         names = [(f"output_{i}", f"output_{i}") for i in range(len(plain))]
         outputs, data = self._home.values.write(names, plain)
         return BodyEnd(shape=shape, outputs=outputs, data=data)
+
+    def _unwound(self, scope: Scope, error: BaseException) -> BodyEnd:
+        """A rehearsal can see no further here; what is under way beside it still can. A task group wraps the signal."""
+        if isinstance(error, BaseExceptionGroup):
+            found = error.subgroup(BeyondRehearsal)
+            if found is None:
+                raise error
+            error = _first_of(found)
+        while not self._scheduler.wait_idle(scope, _LOOK_SECONDS):
+            self._home.check()
+        return BodyEnd(error=error)
 
     def _failed(self, scope: Scope, error: Exception) -> BodyEnd:
         """The body raised. Unless told to continue, nothing new starts."""
@@ -232,6 +245,14 @@ def _with_causes(failed: list[Node]) -> set[InvocationId]:
             items = (node.items or ()) if isinstance(node, MapNode) else ()
             failed += [item for item in items if item.error is not None]
     return {node.id for node in found}
+
+
+def _first_of(group: BaseExceptionGroup[BeyondRehearsal]) -> BaseException:
+    """The first exception in a group of groups."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _cancelled(scope: Scope) -> Cancelled:

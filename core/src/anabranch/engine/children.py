@@ -13,9 +13,9 @@ from anabranch.engine.failures import recorded
 from anabranch.engine.fingerprints import Fingerprinter
 from anabranch.engine.identity import content
 from anabranch.engine.nodes import Invocation, Node
+from anabranch.engine.outcomes import Outcome
 from anabranch.engine.recording import Recorder
-from anabranch.engine.scheduling import Outcome, is_stopping
-from anabranch.engine.scopes import Scope
+from anabranch.engine.scopes import Scope, is_stopping
 from anabranch.engine.values import Values
 from anabranch.errors import Cancelled, RunPausing
 from anabranch.journal.events import AttemptStarted, CodeSeen, OutcomeRecorded

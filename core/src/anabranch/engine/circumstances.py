@@ -8,13 +8,17 @@ from anabranch.engine.fingerprints import Fingerprinter
 from anabranch.engine.interrupts import Interrupts
 from anabranch.engine.recording import Recorder
 from anabranch.engine.replaying import Replay
+from anabranch.engine.reusing import Reuse
 from anabranch.engine.values import Values
 from anabranch.model.ids import RunId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
-    """What a run is given: where it is written, what it may do. `lacks` maps capabilities that are absent to why."""
+    """What a run is given: where it is written, what it may do. `lacks` maps capabilities that are absent to why.
+
+    `reuse` makes what decides whether a call is spared; a rehearsal has another one.
+    """
 
     run: RunId
     values: Values
@@ -27,3 +31,4 @@ class Circumstances:
     started: datetime
     lease_seconds: float
     chance: Callable[[], float]
+    reuse: Callable[..., Reuse] = Reuse

@@ -12,10 +12,12 @@ from anabranch.engine.clock import Clock
 from anabranch.engine.definitions import PipelineDefinition
 from anabranch.engine.executing import Executor
 from anabranch.engine.nodes import Invocation
+from anabranch.engine.outcomes import dropped
 from anabranch.engine.overruns import queued_too_long
 from anabranch.engine.resting import Resting
 from anabranch.engine.reusing import Reuse
-from anabranch.engine.scheduling import Scheduler, dropped, is_stopping
+from anabranch.engine.scheduling import Scheduler
+from anabranch.engine.scopes import is_stopping
 from anabranch.engine.workers import WorkerPool
 
 THREADS = 64

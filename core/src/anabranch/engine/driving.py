@@ -30,15 +30,15 @@ from anabranch.engine.intake import Intake
 from anabranch.engine.mailbox import Mailbox
 from anabranch.engine.nodes import Collection, Input, Invocation, MapNode, Node
 from anabranch.engine.reusing import Reuse
-from anabranch.engine.scheduling import Scheduler, is_stopping
-from anabranch.engine.scopes import Scope, gates_of
+from anabranch.engine.scheduling import Scheduler
+from anabranch.engine.scopes import Scope, gates_of, is_stopping
 from anabranch.engine.stopping import Stopping
 from anabranch.engine.waiting import Asking, Waits
 from anabranch.engine.watching import Watches
 from anabranch.errors import RunCancelled, RunStopping, RunTimeout
 from anabranch.journal.events import CancelAsked, Event, MapExpanded, ValueDrawn
 from anabranch.journal.interface import Message
-from anabranch.model.ids import ROOT_SCOPE, RunId
+from anabranch.model.ids import ROOT_SCOPE, InvocationId, RunId
 
 
 class Driver:
@@ -68,7 +68,7 @@ class Driver:
             chance=given.chance,
         )
         self._executor.know(list(given.replay.state.codes))
-        self._reuse = Reuse(
+        self._reuse = given.reuse(
             replay=given.replay,
             recorder=given.recorder,
             values=given.values,
@@ -123,6 +123,11 @@ class Driver:
         self._admitted: dict[int, Definition] = {}
         self._renewed = time.monotonic()
         self._crash: BaseException | None = None
+
+    @property
+    def graph(self) -> Mapping[InvocationId, Node]:
+        """The calls and maps that have been made, in that order."""
+        return self._scheduler.nodes
 
     def run(self, arguments: Mapping[str, object]) -> BodyEnd:
         """Runs the pipeline's body to its end. Raises signals, `KeyboardInterrupt` and `JournalError`."""
@@ -265,6 +270,7 @@ class Driver:
         self.check()
         if is_stopping(scope):
             raise RunStopping
+        self._reuse.pausing()
 
     # --- what the scheduler calls ------------------------------------------------------------------------------
 

@@ -19,10 +19,11 @@ from anabranch.engine.failures import own_frames, recorded
 from anabranch.engine.fingerprints import Fingerprinter
 from anabranch.engine.identity import content
 from anabranch.engine.nodes import Invocation
+from anabranch.engine.outcomes import Outcome, dropped
 from anabranch.engine.overruns import check_time, options_of, translated
 from anabranch.engine.recording import Recorder
 from anabranch.engine.resting import rested
-from anabranch.engine.scheduling import Outcome, dropped, fails_fast
+from anabranch.engine.scopes import fails_fast
 from anabranch.engine.values import Values
 from anabranch.errors import (
     Cancelled,

@@ -47,7 +47,7 @@ from anabranch.journal.fold import RunState, read_state
 from anabranch.journal.holders import is_gone, this_holder
 from anabranch.journal.interface import RunWriter
 from anabranch.model.ids import RunId, new_run_id
-from anabranch.model.records import RunStatus
+from anabranch.model.records import Output, RunStatus
 from anabranch.stacks import Stack
 
 
@@ -78,13 +78,7 @@ def launch(
     admit(pipeline, stack.lacks, stack.name)
     run = new_run_id()
     values = Values(run, stack.journal, stack.store, stack.codecs)
-    given = {k: v.load() if isinstance(v, Artifact) else v for k, v in arguments.items()}
-    try:
-        outputs, data = values.write([(name, name) for name in given], list(given.values()))
-    except NotSerializable as error:
-        raise NotSerializable(
-            error.what, f"an argument of pipeline {pipeline.name!r}", error.do
-        ) from None
+    outputs, data = written(arguments, pipeline, values)
     created = RunCreated(
         at=time.time(),
         run=run,
@@ -99,6 +93,19 @@ def launch(
     observers = [*observers, *stack.observers(run)]
     writer = stack.journal.create(created, this_holder(), stack.lease_seconds)
     return _drive(pipeline, arguments, stack, values, writer, Replay(), created, observers)
+
+
+def written(
+    arguments: Mapping[str, object], pipeline: PipelineDefinition, values: Values
+) -> tuple[tuple[Output, ...], bytes]:
+    """The arguments of a run as its first event has them. Raises `NotSerializable`."""
+    given = {k: v.load() if isinstance(v, Artifact) else v for k, v in arguments.items()}
+    try:
+        return values.write([(name, name) for name in given], list(given.values()))
+    except NotSerializable as error:
+        raise NotSerializable(
+            error.what, f"an argument of pipeline {pipeline.name!r}", error.do
+        ) from None
 
 
 def relaunch(
@@ -170,12 +177,12 @@ def _drive(  # noqa: PLR0913  (the two ways to begin have this in common)
         lacks=stack.lacks,
         started=datetime.fromtimestamp(created.at, UTC),
         lease_seconds=stack.lease_seconds,
-        chance=_chance,
+        chance=chance,
     )
     driver = Driver(circumstances, pipeline)
     if replay.state.events == 0:
         recorder.show(1, [created])
-    recorder.note(*_first_events(replay))
+    recorder.note(*first_events(replay))
     with interrupts:
         TEES.open()
         try:
@@ -209,7 +216,7 @@ def _ended(status: RunStatus, end: BodyEnd, codecs: Codecs) -> RunEnded:
     )
 
 
-def _first_events(replay: Replay) -> list[Event]:
+def first_events(replay: Replay) -> list[Event]:
     """A new life begins, and what it is to try again has no outcome any more."""
     now = time.time()
     life = replay.state.life + 1
@@ -245,5 +252,6 @@ def _close(recorder: Recorder) -> None:
         return
 
 
-def _chance() -> float:
+def chance() -> float:
+    """A random number, 0 ≤ x < 1, for what is not journaled."""
     return int.from_bytes(os.urandom(7), "big") / (1 << 56)

@@ -10,6 +10,7 @@ from typing import Literal, Protocol, TypeAlias
 from anabranch.engine.definitions import Definition, StepDefinition
 from anabranch.engine.gates import Gate
 from anabranch.engine.scopes import Scope
+from anabranch.errors import BeyondRehearsal
 from anabranch.model.ids import InvocationId
 from anabranch.model.records import Output, Status
 
@@ -224,9 +225,11 @@ class MapNode(Node):
         self.ordinal = 0
 
     def first_failure(self) -> Invocation | None:
-        """The failed item with the lowest index, unless failures are collected. One that was cancelled speaks last."""
-        if self.collect:
-            return None
-        ended = [item for item in self.items or () if item.error is not None]
+        """The failed item with the lowest index; one that was cancelled speaks last.
+
+        Where failures are collected, only what a rehearsal has not run.
+        """
+        kind = BeyondRehearsal if self.collect else BaseException
+        ended = [item for item in self.items or () if isinstance(item.error, kind)]
         failed = (item for item in ended if item.status == "failed")
         return next(failed, ended[0] if ended else None)

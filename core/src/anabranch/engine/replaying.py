@@ -1,5 +1,6 @@
 """What earlier lives of a run have recorded, and whether it still holds (laws L3 and L8)."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from anabranch.engine.fingerprints import Fingerprint
@@ -31,6 +32,8 @@ class Replay:
         known = self.state.invocations.get(id)
         if known is None or not known.has_outcome:
             return Verdict()
+        if known.status in _NEVER_RAN:
+            return Verdict(reason=f"it was {known.status}")
         if known.inputs != inputs:
             return Verdict(reason="its inputs have changed")
         if known.code != code.digest:
@@ -48,7 +51,7 @@ class Replay:
     def to_discard(self) -> list[InvocationState]:
         """The outcomes that a resume tries again: unhandled failures, and what was skipped or cancelled for them.
 
-        A failure that the body has handled is part of the run's history and stays.
+        A failure that the body has handled is part of the run's history and stays, with all that is in a failed child.
         """
         again: dict[InvocationId, InvocationState] = {}
         waiting = list(self.state.failed)
@@ -58,6 +61,18 @@ class Replay:
                 again[known.invocation] = known
                 waiting.extend(known.failed)
         for known in self.state.invocations.values():
-            if known.has_outcome and known.status in ("skipped", "cancelled"):
+            if known.has_outcome and known.status in _NEVER_RAN and self._is_open(known, again):
                 again[known.invocation] = known
         return list(again.values())
+
+    def _is_open(self, known: InvocationState, again: Collection[InvocationId]) -> bool:
+        """Whether no child run around it has an outcome that stays."""
+        around = self.known(known.scope)
+        while around is not None:
+            if around.has_outcome and around.invocation not in again:
+                return False
+            around = self.known(around.scope)
+        return True
+
+
+_NEVER_RAN = ("skipped", "cancelled")

@@ -9,8 +9,7 @@ import time
 from collections.abc import Callable
 
 from anabranch.engine.nodes import Invocation
-from anabranch.engine.scheduling import is_stopping, is_within
-from anabranch.engine.scopes import Scope
+from anabranch.engine.scopes import Scope, is_stopping, is_within
 
 _LOOK_SECONDS = 0.1
 

@@ -8,9 +8,9 @@ from anabranch.engine.failures import rebuilt
 from anabranch.engine.fingerprints import Fingerprinter
 from anabranch.engine.identity import content
 from anabranch.engine.nodes import Invocation, Node
+from anabranch.engine.outcomes import Outcome, upstream_failed, withdrawn
 from anabranch.engine.recording import Recorder
-from anabranch.engine.replaying import Replay
-from anabranch.engine.scheduling import Outcome, upstream_failed, withdrawn
+from anabranch.engine.replaying import Replay, Verdict
 from anabranch.engine.values import Values
 from anabranch.errors import AnabranchError, JournalCorrupt
 from anabranch.journal.events import Event, OutcomeDiscarded, OutcomeRecorded, OutcomeReused
@@ -60,9 +60,7 @@ class Reuse:
             latest = time.time() + known.retry_seconds
             node.not_before = min(known.retry_at, latest) if retries else 0.0
             return False
-        verdict = self._replay.judge(
-            node.id, self._inputs(node), self._fingerprints.of(node.definition.function)
-        )
+        verdict = self.verdict(node)
         now = time.time()
         if verdict.reuse is None:
             reason = verdict.reason
@@ -71,6 +69,14 @@ class Reuse:
         self._recorder.note(OutcomeReused(at=now, invocation=node.id))
         self._settle(node, self._outcome(known))
         return True
+
+    def verdict(self, node: Invocation) -> Verdict:
+        """Whether the outcome that the journal has for the call holds for its inputs and its code as they are now."""
+        code = self._fingerprints.of(node.definition.function)
+        return self._replay.judge(node.id, self._inputs(node), code)
+
+    def pausing(self) -> None:
+        """A body is about to let time pass."""
 
     def skip(self, node: Invocation, cause: Node) -> None:
         """Its upstream failed, so it never runs; that is its outcome."""

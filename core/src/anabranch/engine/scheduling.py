@@ -8,26 +8,19 @@ walked with a work list, not by recursion.
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from anabranch.engine.definitions import StepDefinition
 from anabranch.engine.gates import Gate
 from anabranch.engine.nodes import Invocation, MapNode, Node
-from anabranch.engine.scopes import Scope, gates_of
-from anabranch.errors import AnabranchError, Cancelled, DuplicateId, UpstreamFailed
+from anabranch.engine.outcomes import Outcome, dropped, upstream_failed, withdrawn
+from anabranch.engine.scopes import Scope, gates_of, is_stopping, is_within
+from anabranch.errors import (
+    AnabranchError,
+    BeyondRehearsal,
+    DuplicateId,
+)
 from anabranch.model.ids import InvocationId
-from anabranch.model.records import Output, Status
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How an invocation ended, in memory. `number` is the event that records it, 0 if none does."""
-
-    status: Status
-    number: int = 0
-    outputs: tuple[Output, ...] = ()
-    shape: object = None
-    error: BaseException | None = None
+from anabranch.model.records import Status
 
 
 class Scheduler:
@@ -295,7 +288,9 @@ class Scheduler:
             return self._idle.wait_for(lambda: scope.unfinished == 0, timeout)
 
     def observe(self, node: Node) -> None:
-        """The body has seen how it ended; so it has seen what made it end so."""
+        """The body has seen how it ended; so it has seen what made it end so. Raises `BeyondRehearsal`."""
+        if isinstance(node.error, BeyondRehearsal):
+            raise node.error
         with self._lock:
             waiting = [node]
             while waiting:
@@ -334,68 +329,9 @@ class Scheduler:
 
 
 def _speaks_for_itself(node: Node) -> bool:
-    """The failure of a map is that of its items, if it has any; that of an expansion is its map's."""
-    return isinstance(node, Invocation) or (isinstance(node, MapNode) and not node.items)
+    """The failure of a map is that of its items, if it has any; that of an expansion is its map's.
 
-
-def is_within(scope: Scope | None, outer: Scope) -> bool:
-    """Whether a scope is another one, or that of a child run somewhere inside it."""
-    while scope is not None and scope is not outer:
-        scope = scope.parent
-    return scope is outer
-
-
-def is_stopping(scope: Scope) -> bool:
-    """Whether nothing new starts in this scope any more."""
-    here: Scope | None = scope
-    while here is not None:
-        if here.stopping:
-            return True
-        here = here.parent
-    return False
-
-
-def is_stopped(scope: Scope | None) -> bool:
-    """Whether this body, or one around it, has been ended from outside."""
-    while scope is not None and scope.stopped_by is None:
-        scope = scope.parent
-    return scope is not None
-
-
-def fails_fast(scope: Scope | None) -> bool:
-    """Whether a failure has ended this scope, or one around it, at once: what still comes is dropped."""
-    while scope is not None:
-        if scope.stopping and scope.fails_fast:
-            return True
-        scope = scope.parent
-    return False
-
-
-def dropped(name: str) -> Outcome:
-    """For a call that never started because its run stops: it has no recorded outcome."""
-    return Outcome(
-        status="cancelled",
-        error=Cancelled(
-            "the call was not started, since its run is stopping", name, "resume the run"
-        ),
-    )
-
-
-def withdrawn(name: str) -> Outcome:
-    """For a call that was cancelled while it waited."""
-    return Outcome(
-        status="cancelled",
-        error=Cancelled("the call was cancelled while it waited", name, "submit it again"),
-    )
-
-
-def upstream_failed(name: str, cause: Node) -> UpstreamFailed:
-    """The failure of a call that was skipped; its cause is the failure that is to blame."""
-    origin = cause.origin
-    error = UpstreamFailed(
-        f"{name} was skipped: {type(origin.error).__name__}: {origin.error}",
-        f"it depends on {origin.name}, which failed",
-        "mend that one, and resume the run",
-    )
-    error.__cause__ = origin.error
-    return error
+    What a rehearsal does not run has not failed.
+    """
+    has_own = isinstance(node, Invocation) or (isinstance(node, MapNode) and not node.items)
+    return has_own and not isinstance(node.error, BeyondRehearsal)

@@ -95,3 +95,36 @@ def gates_of(scope: Scope | None) -> list[Gate[Any]]:
             gates.append(scope.gate)
         scope = scope.parent
     return gates
+
+
+def is_within(scope: Scope | None, outer: Scope) -> bool:
+    """Whether a scope is another one, or that of a child run somewhere inside it."""
+    while scope is not None and scope is not outer:
+        scope = scope.parent
+    return scope is outer
+
+
+def is_stopping(scope: Scope) -> bool:
+    """Whether nothing new starts in this scope any more."""
+    here: Scope | None = scope
+    while here is not None:
+        if here.stopping:
+            return True
+        here = here.parent
+    return False
+
+
+def is_stopped(scope: Scope | None) -> bool:
+    """Whether this body, or one around it, has been ended from outside."""
+    while scope is not None and scope.stopped_by is None:
+        scope = scope.parent
+    return scope is not None
+
+
+def fails_fast(scope: Scope | None) -> bool:
+    """Whether a failure has ended this scope, or one around it, at once: what still comes is dropped."""
+    while scope is not None:
+        if scope.stopping and scope.fails_fast:
+            return True
+        scope = scope.parent
+    return False

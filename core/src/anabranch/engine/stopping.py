@@ -11,10 +11,11 @@ from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 
 from anabranch.engine.nodes import Invocation, MapNode, Node
+from anabranch.engine.outcomes import dropped
 from anabranch.engine.resting import Resting
 from anabranch.engine.reusing import Reuse
-from anabranch.engine.scheduling import Scheduler, dropped, is_within
-from anabranch.engine.scopes import Scope
+from anabranch.engine.scheduling import Scheduler
+from anabranch.engine.scopes import Scope, is_within
 from anabranch.engine.workers import WorkerPool
 
 

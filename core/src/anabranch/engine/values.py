@@ -9,11 +9,11 @@ from hashlib import blake2b, sha256
 
 from anabranch.artifacts.codecs import Codecs
 from anabranch.artifacts.interface import (
-    ArtifactStore,
     MemorySource,
     Payload,
     SequenceCodec,
     Source,
+    ValueStore,
     digest_of,
 )
 from anabranch.errors import ArtifactUnwritable, CallError, JournalError, NotMappable
@@ -31,8 +31,15 @@ _OPEN_SOURCES = 64
 class Values:
     """Reads and writes the artifacts of one run."""
 
-    def __init__(self, run: RunId, journal: Journal, store: ArtifactStore, codecs: Codecs) -> None:
-        self.run, self.codecs = run, codecs
+    def __init__(
+        self,
+        run: RunId,
+        journal: Journal,
+        store: ValueStore,
+        codecs: Codecs,
+        inline_limit: int = INLINE_LIMIT,
+    ) -> None:
+        self.run, self.codecs, self._inline_limit = run, codecs, inline_limit
         self._journal, self._store = journal, store
         self._kept: dict[str, bytes] = {}
         self._kept_size = 0
@@ -52,7 +59,7 @@ class Values:
         for (name, artifact), value in zip(named, values, strict=True):
             encoded = self.codecs.encode(value)
             size, offset = encoded.payload.size, -1
-            if len(data) + size <= INLINE_LIMIT:
+            if len(data) + size <= self._inline_limit:
                 body = b"".join(encoded.payload.chunks())
                 digest = sha256(body).hexdigest()
                 offset = len(data)
