@@ -12,9 +12,17 @@ from pathlib import Path
 from typing import Literal
 
 from anabranch.errors import LeaseLost, RunBusy, RunNotFound
-from anabranch.journal import message_rows, run_rows, segment_rows
-from anabranch.journal.events import DriverEnded, DriverStarted, Event, RunCreated, RunEnded
-from anabranch.journal.interface import Message, RunSummary
+from anabranch.journal import kept_rows, message_rows, run_rows, segment_rows
+from anabranch.journal.events import (
+    DriverEnded,
+    DriverStarted,
+    Event,
+    OutcomeRecorded,
+    RunCreated,
+    RunEnded,
+)
+from anabranch.journal.interface import Kept, Message, RunSummary
+from anabranch.journal.kept_rows import Claim
 from anabranch.journal.run_rows import RunRow
 from anabranch.journal.segment_rows import Stored, containing, stored
 from anabranch.journal.segments import all_data, events, pack
@@ -102,6 +110,18 @@ class SqliteJournal:
         self._lately.append((run, first, found))
         return found[number - first]
 
+    def kept(self, key: str) -> Kept | None:
+        with self._file.guarded() as db:
+            place = kept_rows.kept(db, key)
+            row = None if place is None else run_rows.numbered(db, place.run)
+            if place is None or row is None:
+                return None
+            found = containing(db, place.run, place.event, limit=1)
+        for number, event in events(found[0]) if found else ():
+            if number == place.event and isinstance(event, OutcomeRecorded) and event.cache == key:
+                return Kept(run=row.run, number=number, outcome=event)
+        return None
+
     def find(self, prefix: str) -> RunId:
         with self._file.guarded() as db:
             latest = prefix == "latest"
@@ -139,6 +159,7 @@ class SqliteJournal:
                 writer._fence(db)
                 db.executemany(segment_rows.INSERT, rows)
                 writer._keep_status(db, added)
+                writer._keep_outcomes(db, added)
                 db.execute("COMMIT")
             except sqlite3.Error as error:
                 undo(db)
@@ -191,6 +212,22 @@ class SqliteWriter:
         with self._journal._file.guarded() as db:
             return message_rows.of_run(db, self._number, after)
 
+    def claim(self, key: str) -> RunId | None:
+        with self._journal._file.transaction() as db:
+            self._fence(db)
+            other = kept_rows.claim_of(db, key)
+            row = None if other is None else run_rows.numbered(db, other.run)
+            if row is not None and other != Claim(row.number, row.epoch):
+                row = None
+            if row is not None and row.number != self._number and row.is_driven:
+                return row.run
+            kept_rows.claim(db, key, Claim(self._number, self._epoch))
+        return None
+
+    def give_up(self, key: str) -> None:
+        with self._journal._file.transaction() as db:
+            kept_rows.give_up(db, key, Claim(self._number, self._epoch))
+
     def renew(self) -> None:
         with self._journal._file.transaction() as db:
             row = self._row(db)
@@ -222,6 +259,16 @@ class SqliteWriter:
             row = self._row(db)
             if row is not None:
                 run_rows.update(db, row.after(added, self._head + len(added)))
+
+    def _keep_outcomes(self, db: sqlite3.Connection, added: Sequence[Event]) -> None:
+        """Other runs find an outcome as soon as it is recorded, or not at all."""
+        entries = [
+            (event.cache, self._number, number)
+            for number, event in enumerate(added, self._head + 1)
+            if type(event) is OutcomeRecorded and event.cache
+        ]
+        if entries:
+            kept_rows.keep(db, entries)
 
     def _lost(self) -> LeaseLost:
         return LeaseLost(
