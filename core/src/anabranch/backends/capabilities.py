@@ -46,7 +46,6 @@ UNBUILT: Mapping[str, str] = {
     "custom_image": _ONE_PROCESS,
     "settings": _ONE_PROCESS,
     "secrets": "handing secrets to steps is not built yet",
-    "caching": "a cache across runs is not built yet; within a run, resume reuses what is recorded",
     "waits": "waiting for an answer is not built yet",
     "models": "named models are not built yet",
     "run_timeout": "a timeout of the whole run is not built yet; a step can have one",

@@ -13,8 +13,6 @@ _STEP_NEEDS = {
     "secrets": "secrets",
     "executor": "isolated_steps",
     "queue_timeout": "queue_timeout",
-    "enable_cache": "caching",
-    "cache": "caching",
     "settings": "settings",
     "model": "models",
 }
@@ -23,7 +21,6 @@ _PIPELINE_NEEDS = {
     "environment": "run_environment",
     "secrets": "secrets",
     "timeout": "run_timeout",
-    "enable_cache": "caching",
     "settings": "settings",
     "model": "models",
     "on_pause": "waits",
@@ -44,7 +41,7 @@ def admit(definition: Definition, lacks: Mapping[str, str], stack: str) -> None:
 
 
 def _asked(options: StepOptions | PipelineOptions, name: str) -> bool:
-    """False and empty ask for nothing: `enable_cache=False` is what a stack without a cache does anyway."""
+    """False and empty ask for nothing."""
     return bool(getattr(options, name, None))
 
 

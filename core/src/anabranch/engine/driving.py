@@ -12,6 +12,7 @@ from anabranch import engine
 from anabranch.engine.admission import admit
 from anabranch.engine.artifacts import Place
 from anabranch.engine.bodies import Bodies, BodyEnd
+from anabranch.engine.caching import Caching
 from anabranch.engine.calling import CallOptions, MapOptions
 from anabranch.engine.calls import Calls
 from anabranch.engine.children import Children
@@ -82,6 +83,15 @@ class Driver:
         self._pool = WorkerPool(self._guarded(self._executor.run), THREADS)
         self._clock = Clock(self._tick, lambda: self._pool.waits)
         self._resting = Resting(self._clock.call_at)
+        self._caching = Caching(
+            given,
+            scheduler=self._scheduler,
+            resting=self._resting,
+            first_seen=self._executor.first_seen,
+            dispatch=self._dispatch,
+            drop=self._not_again,
+            check=self.check,
+        )
         self._async: engine.AsyncSteps | None = None
         self._async_lock = threading.Lock()
         self._admitted: dict[int, Definition] = {}
@@ -121,7 +131,7 @@ class Driver:
         """Runs it now; returns once its outcome is recorded. Raises its failure."""
         node, free = self._added(scope, definition, bound, options)
         if free and self._runs_here(node):
-            if not self._reuse.stands_in(node):
+            if not self._reuse.stands_in(node) and not self._caching.stands_in_here(node):
                 self._executor.run_here(node)
         elif free:
             self._scheduler.release([node])
@@ -255,7 +265,9 @@ class Driver:
     # --- what the scheduler calls ------------------------------------------------------------------------------
 
     def _start(self, node: Invocation, front: bool) -> None:
-        if self._scheduler.claim(node) and not self._reuse.stands_in(node):
+        if not self._scheduler.claim(node) or self._reuse.stands_in(node):
+            return
+        if not self._caching.stands_in(node, front):
             self._dispatch(node, front)
 
     def _dispatch(self, node: Invocation, front: bool) -> None:
@@ -338,6 +350,7 @@ class Driver:
             definition = definition.under(template) if template else definition
         if id(definition) not in self._admitted:
             admit(definition, self._given.lacks, self._given.stack)
+            self._caching.admit(definition)
             if not (isinstance(definition, StepDefinition) and scope.template(definition.name)):
                 self._admitted[id(definition)] = definition
         return definition

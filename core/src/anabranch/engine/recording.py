@@ -9,10 +9,12 @@ step pays for one commit and no change of threads, and a thousand that end at on
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from anabranch.errors import JournalError, LeaseLost
 from anabranch.journal.events import Event
 from anabranch.journal.interface import RunWriter
+from anabranch.model.ids import RunId
 
 _LOOK_SECONDS = 0.5
 Told = Callable[[int], None]
@@ -108,6 +110,15 @@ class Recorder:
         """Raises what made a write fail."""
         if self.failure is not None:
             raise self.failure
+
+    def claim(self, key: str) -> RunId | None:
+        """As `RunWriter.claim`. Raises the `JournalError` of a journal that refuses."""
+        return self._writer.claim(key)
+
+    def give_up(self, key: str) -> None:
+        """As `RunWriter.give_up`. What a journal that refuses keeps of a claim ends with this run's lease."""
+        with suppress(JournalError):
+            self._writer.give_up(key)
 
     def renew(self) -> None:
         """Keeps the lease. A lost one is the end of this writer."""

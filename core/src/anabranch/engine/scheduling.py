@@ -232,7 +232,7 @@ class Scheduler:
         node.status, node.error = outcome.status, outcome.error
         if isinstance(node, Invocation):
             node.number, node.outputs = outcome.number, outcome.outputs
-            node.shape, node.inputs = outcome.shape, None
+            node.shape, node.inputs, node.cache_key = outcome.shape, None, None
         speaks_for_items = isinstance(node, MapNode) and bool(node.items)
         if outcome.error is not None and not node.observed and not speaks_for_items:
             node.scope.failures[node.id] = outcome.error

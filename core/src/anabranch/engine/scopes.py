@@ -17,7 +17,10 @@ from anabranch.model.ids import InvocationId, RunId
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Scope:
-    """`unfinished` counts nodes that are not done; `failures` are those that the body has not looked at."""
+    """`unfinished` counts nodes that are not done; `failures` are those that the body has not looked at.
+
+    `caches` says whether steps that do not decide for themselves may take outcomes of other runs.
+    """
 
     id: InvocationId
     run: RunId
@@ -36,8 +39,12 @@ class Scope:
     embedded: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
     gate: Gate[Any] | None = None
+    caches: bool = False
 
     def __post_init__(self) -> None:
+        chosen = self.definition.options.enable_cache
+        inherited = self.parent is not None and self.parent.caches
+        self.caches = inherited if chosen is None else chosen
         limit = self.definition.options.max_concurrency
         self.gate = Gate(limit) if limit else None
 
