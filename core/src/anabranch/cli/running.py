@@ -32,7 +32,11 @@ def run(request: Request, output: Output) -> int:
 
     def start(observers: Sequence[Observer]) -> Run:
         return pipeline.start(
-            given, stack=request.stack, observers=observers, config=request.config
+            given,
+            stack=request.stack,
+            observers=observers,
+            config=request.config,
+            caching=request.caching,
         )
 
     return _shown(start, console.observer(hint=False), request.stack, output)
