@@ -171,16 +171,7 @@ def test_an_invocation_as_a_document(story):
 
     assert sorted(load) == [
         *("after", "attempts", "cause", "display", "ended", "failure", "id", "kind", "map"),
-        *(
-            "metadata",
-            "outputs",
-            "origin",
-            "outputs",
-            "ran_again_because",
-            "reused",
-            "scope",
-            "seconds",
-        ),
+        *("metadata", "origin", "outputs", "ran_again_because", "reused", "scope", "seconds"),
         *("started", "status", "step", "tags"),
     ]
     assert (load["kind"], load["status"], load["attempts"]) == ("step", "completed", 1)

@@ -295,7 +295,7 @@ def _digests(result: object) -> object:
     if isinstance(result, Artifact):
         return _content(result._place, result._index)
     if isinstance(result, tuple | list):
-        return [_digests(item) for item in result]
+        return type(result).__name__, [_digests(item) for item in result]
     if isinstance(result, dict):
         return [(key, _digests(item)) for key, item in result.items()]
     return result
