@@ -86,25 +86,11 @@ def plainly():
     numbers = source({argument})
     return joined([work(n) for n in numbers], extra=work(numbers[1], b={call_argument}))
 """
-PLACES = sorted(
-    [
-        "imported_helper",
-        "imported_constant",
-        "constant",
-        "base",
-        "class_constant",
-        "method",
-        "closure",
-        "helper",
-        "source",
-        "default",
-        "kwdefault",
-        "nested",
-        "body",
-        "argument",
-        "call_argument",
-    ]
-)
+PLACES = [
+    *("argument", "base", "body", "call_argument", "class_constant", "closure", "constant"),
+    *("default", "helper", "imported_constant", "imported_helper", "kwdefault", "method"),
+    *("nested", "source"),
+]
 """What can be edited."""
 
 VERSION = st.fixed_dictionaries(dict.fromkeys(PLACES, st.integers(0, 1)))
