@@ -267,7 +267,7 @@ def test_hooks_logs_and_metadata_belong_to_the_execution_and_are_not_repeated(la
 @pytest.mark.parametrize(
     ("one", "other"), [(1, 1.0), (1, True), ("1", b"1"), ([1], (1,)), ({"a": 1}, {"b": 1})]
 )
-@pytest.mark.parametrize("passed", ["as a value", "as an artifact", "within a list"])
+@pytest.mark.parametrize("passed", ["as a value", "as an artifact", "within a list", "by a child"])
 def test_another_input_is_another_key_even_if_its_bytes_are_the_same(
     lab, notes, one: Any, other: Any, passed: str
 ) -> None:
@@ -275,13 +275,21 @@ def test_another_input_is_another_key_even_if_its_bytes_are_the_same(
     def source(first: bool) -> Any:
         return one if first else other
 
+    @pipeline
+    def child(first: bool) -> Any:
+        return source(first)
+
     @step(enable_cache=True)
     def kind(value: Any) -> str:
         return f"{type(value).__name__} {value}"
 
     @pipeline
     def flow(first: bool) -> Any:
-        given: Any = (one if first else other) if passed == "as a value" else source(first)
+        if passed == "as a value":
+            return kind(one if first else other)
+        if passed == "by a child":
+            return kind(child.submit(first))
+        given = source(first)
         return kind([given] if passed == "within a list" else given)
 
     found = [lab.start(flow, first).load() for first in (True, False)]
@@ -303,6 +311,27 @@ def test_a_result_that_is_missing_from_a_map_counts_where_it_is_missing(lab) -> 
         return places(maybe.map([0, 1, 2], hole=[hole] * 3))
 
     assert [lab.start(flow, hole).load() for hole in (0, 2)] == [[0], [2]]
+
+
+@pytest.mark.parametrize("kinds", [(list, tuple), (tuple, list)])
+def test_what_a_child_returns_in_a_list_is_not_what_it_returns_in_a_tuple(lab, kinds: Any) -> None:
+    @step
+    def number(x: int) -> int:
+        return x
+
+    @step(enable_cache=True)
+    def kind(value: Any) -> str:
+        return type(value).__name__
+
+    @pipeline
+    def child(place: int) -> Any:
+        return kinds[place]([number(1), number(2)])
+
+    @pipeline
+    def flow(place: int) -> Any:
+        return kind(child.submit(place))
+
+    assert [lab.start(flow, place).load() for place in (0, 1)] == [k.__name__ for k in kinds]
 
 
 def test_a_step_of_another_name_or_with_other_outputs_is_another_step(lab, notes) -> None:
@@ -423,6 +452,19 @@ def test_a_run_that_was_given_an_outcome_by_a_custom_key_keeps_it_when_it_is_res
 
     assert again.load() == 2
     assert lab.executed(again) == ["stop"]
+
+
+def test_a_key_function_is_no_part_of_the_body_and_a_step_in_it_is_a_plain_function(
+    lab, notes
+) -> None:
+    """It may be called while the journal is being written, so it must not ask the run for anything."""
+    rounded = step(lambda x: x // 10)
+    add = cached_add(notes, cache=Cache(key=lambda x, y: str(rounded(x))))
+
+    runs = [lab.start(of_one(add, x)) for x in (11, 12)]
+
+    assert [lab.statuses(run) for run in runs] == [{"add": "completed"}] * 2
+    assert notes.take() == [11]
 
 
 @pytest.mark.parametrize("returned", [None, 5, b"bytes"])

@@ -10,6 +10,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from anabranch import engine
+from anabranch.engine.current import current
 from anabranch.engine.fingerprints import Fingerprinter
 from anabranch.engine.identity import SIZE, content
 from anabranch.engine.nodes import CacheKey, Invocation
@@ -71,7 +72,11 @@ def _custom(node: Invocation, policy: Cache) -> str:
         for name, parameter in parameters.items()
         if parameter.default is not parameter.empty
     }
-    found = policy.key(**{**defaults, **given})
+    token = current.set(None)  # this thread may be the body's, or be writing the journal
+    try:
+        found = policy.key(**{**defaults, **given})
+    finally:
+        current.reset(token)
     if not isinstance(found, str):
         raise CallError(
             f"the key function returned {found!r}, which is not a text",

@@ -14,7 +14,7 @@ from anabranch.engine.failures import recorded
 from anabranch.engine.fingerprints import Fingerprint
 from anabranch.engine.identity import content
 from anabranch.engine.naming import artifact_names
-from anabranch.engine.nodes import Invocation, Node
+from anabranch.engine.nodes import CacheKey, Invocation, Node
 from anabranch.engine.scheduling import Outcome
 from anabranch.errors import JournalError
 from anabranch.journal.events import Event, OutcomeRecorded
@@ -34,20 +34,20 @@ class Shelf:
         self._journal, self._values, self._recorder = given.journal, given.values, given.recorder
         self._fingerprints, self._first_seen, self._settle = given.fingerprints, first_seen, settle
 
-    def find(self, key: str, policy: Cache) -> Kept | None:
+    def find(self, key: CacheKey, policy: Cache) -> Kept | None:
         """An outcome that is young enough and whole. Damage to another run's record is not this run's trouble."""
         try:
-            kept = self._journal.kept(key)
+            kept = self._journal.kept(key.digest)
             if kept is None or not policy.is_fresh(time.time() - kept.outcome.at):
                 return None
             return kept if self._values.are_there(kept.outcome.outputs) else None
         except JournalError:
             return None
 
-    def take(self, node: Invocation, kept: Kept) -> None:
+    def take(self, node: Invocation, key: CacheKey, kept: Kept) -> None:
         """Records the outcome as this call's own, and settles it. Raises `OutputMismatch`.
 
-        The inputs and the code are recorded as they are here: a resume compares with these.
+        The inputs and the code are recorded as the key saw them here: a resume compares with these.
         """
         names = dict(artifact_names(node))
         code = self._fingerprints.of(node.definition.function)
@@ -60,7 +60,7 @@ class Shelf:
             invocation=node.id,
             attempt=0,
             status="completed",
-            inputs=content(node.inputs or {}),
+            inputs=content(node.inputs or {}) if key.inputs is None else key.inputs,
             code=code.digest,
             outputs=outputs,
             origin=kept.run,

@@ -19,7 +19,7 @@ from anabranch.engine.cache_shelf import Shelf
 from anabranch.engine.circumstances import Circumstances
 from anabranch.engine.definitions import Definition
 from anabranch.engine.fingerprints import Fingerprint
-from anabranch.engine.nodes import Invocation, Node
+from anabranch.engine.nodes import CacheKey, Invocation, Node
 from anabranch.engine.resting import Resting, stayed
 from anabranch.engine.scheduling import Scheduler
 from anabranch.errors import JournalError
@@ -29,7 +29,8 @@ from anabranch.model.options import StepOptions
 
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 1.0
-_Answer: TypeAlias = Literal["settled", "compute", "wait"]
+_Answer: TypeAlias = Literal["settled", "compute", "follow", "wait"]
+"""`follow` another call of this run, or `wait` for another run."""
 
 
 @dataclass(eq=False, slots=True)
@@ -39,7 +40,7 @@ class _Flight:
     pilot: Invocation
     is_claimed: bool = False
     looks: int = 0
-    followers: list[tuple[Invocation, Callable[[], None]]] = field(default_factory=list)
+    followers: list[tuple[Invocation, bool]] = field(default_factory=list)
 
 
 class Caching:
@@ -81,8 +82,10 @@ class Caching:
         if policy is None:
             return False
         answer = self._answer(node, policy)
-        if answer == "wait":
-            self._park(node, front)
+        if answer == "follow":
+            self._follow(node, front)
+        elif answer == "wait":
+            self._wait(node, front)
         return answer != "compute"
 
     def stands_in_here(self, node: Invocation) -> bool:
@@ -91,11 +94,11 @@ class Caching:
         if policy is None:
             return False
         looks = 0
-        while (answer := self._answer(node, policy)) == "wait":
+        while (answer := self._answer(node, policy)) in ("follow", "wait"):
             if not stayed(node, time.time() + _pause(looks), self._check):
                 self._drop(node)
                 return True
-            looks += 1
+            looks += answer == "wait"
         return answer == "settled"
 
     def _policy(self, node: Invocation) -> Cache | None:
@@ -110,23 +113,23 @@ class Caching:
                 node.cache_key = self._keys.of(node, policy)
             if policy.force or self._use == "force":
                 return "compute"
-            return self._ask(node, node.cache_key.digest, policy)
+            return self._ask(node, node.cache_key, policy)
         except Exception as error:  # noqa: BLE001  (the user's key function may raise anything)
             self._shelf.refuse(node, error)
             return "settled"
 
-    def _ask(self, node: Invocation, key: str, policy: Cache) -> _Answer:
-        flight = self._board(node, key)
+    def _ask(self, node: Invocation, key: CacheKey, policy: Cache) -> _Answer:
+        flight = self._board(node, key.digest)
         if flight.pilot is not node:
-            return "wait"
+            return "follow"
         kept = self._shelf.find(key, policy)
         if kept is None:
-            if self._is_computed_elsewhere(flight, key):
+            if self._is_computed_elsewhere(flight, key.digest):
                 return "wait"
             kept = self._shelf.find(key, policy)  # it may have come between the look and the claim
         if kept is None:
             return "compute"
-        self._shelf.take(node, kept)
+        self._shelf.take(node, key, kept)
         return "settled"
 
     def _board(self, node: Invocation, key: str) -> _Flight:
@@ -136,7 +139,8 @@ class Caching:
             if flight is not None:
                 return flight
             flight = self._flights[key] = _Flight(node)
-        self._scheduler.when_done(node, partial(self._landed, key))
+        if not self._scheduler.when_done(node, partial(self._landed, key)):
+            self._landed(key, node)
         return flight
 
     def _is_computed_elsewhere(self, flight: _Flight, key: str) -> bool:
@@ -149,22 +153,22 @@ class Caching:
 
     # --- waiting -----------------------------------------------------------------------------------------------
 
-    def _park(self, node: Invocation, front: bool) -> None:
-        key = "" if node.cache_key is None else node.cache_key.digest
-        again = partial(self._again, node, front)
+    def _follow(self, node: Invocation, front: bool) -> None:
         with self._lock:
-            flight = self._flights.get(key)
-            follows = flight is not None and flight.pilot is not node
-            if flight is not None and follows:
-                rests = self._resting.hold(node)
-                flight.followers.append((node, again))
+            flight = self._flights.get(_digest(node))
+            rests = flight is not None and self._resting.hold(node)
+            if flight is not None:
+                flight.followers.append((node, front))
         if flight is None:
-            again()  # it has landed meanwhile
-            return
-        if not follows:
-            rests = self._resting.add(node, _pause(flight.looks), again)
-            flight.looks += 1
-        if not rests:
+            self._again(node, front)  # it has landed meanwhile
+        elif not rests:
+            self._drop(node)
+
+    def _wait(self, node: Invocation, front: bool) -> None:
+        flight = self._flights[_digest(node)]
+        seconds = _pause(flight.looks)
+        flight.looks += 1
+        if not self._resting.add(node, seconds, partial(self._again, node, front)):
             self._drop(node)
 
     def _again(self, node: Invocation, front: bool) -> None:
@@ -177,9 +181,13 @@ class Caching:
             flight = self._flights.pop(key)
         if flight.is_claimed:
             self._recorder.give_up(key)
-        for node, again in flight.followers:
+        for node, front in flight.followers:
             if self._resting.let_go(node):
-                again()
+                self._again(node, front)
+
+
+def _digest(node: Invocation) -> str:
+    return "" if node.cache_key is None else node.cache_key.digest
 
 
 def _pause(looks: int) -> float:
