@@ -18,14 +18,16 @@ from anabranch.journal.events import (
     DriverStarted,
     Event,
     OutcomeRecorded,
+    Row,
     RunCreated,
     RunEnded,
+    from_row,
 )
 from anabranch.journal.interface import Kept, Message, RunSummary
 from anabranch.journal.kept_rows import Claim
 from anabranch.journal.run_rows import RunRow
 from anabranch.journal.segment_rows import Stored, containing, stored
-from anabranch.journal.segments import all_data, events, pack
+from anabranch.journal.segments import all_rows, events, pack
 from anabranch.journal.sqlite_file import SqliteFile, undo
 from anabranch.model.ids import RunId
 
@@ -38,7 +40,7 @@ class SqliteJournal:
     def __init__(self, path: Path, synchronous: Literal["NORMAL", "FULL"] = "NORMAL") -> None:
         self.path = path
         self._file = SqliteFile(path, synchronous)
-        self._lately: deque[tuple[RunId, int, list[bytes]]] = deque(maxlen=_KEPT_SEGMENTS)
+        self._lately: deque[tuple[RunId, int, list[Row]]] = deque(maxlen=_KEPT_SEGMENTS)
 
     # --- writing ---------------------------------------------------------------------------------------------
 
@@ -98,29 +100,22 @@ class SqliteJournal:
                 raise self._file.damaged(f"event {seen + 1} of run {run} is missing")
 
     def data(self, run: RunId, number: int) -> bytes:
-        for of_run, first, found in tuple(self._lately):
-            if of_run == run and first <= number < first + len(found):
-                return found[number - first]
-        with self._file.guarded() as db:
-            segments = containing(db, self._row(db, run).number, number, limit=1)
-        first = segments[0].first if segments else 0
-        if not segments or not first <= number < first + segments[0].count:
+        row = self._stored_event(run, number)
+        if row is None:
             raise self._file.damaged(f"event {number} of run {run} is missing")
-        found = all_data(segments[0])
-        self._lately.append((run, first, found))
-        return found[number - first]
+        return row.data
 
     def kept(self, key: str) -> Kept | None:
         with self._file.guarded() as db:
             place = kept_rows.kept(db, key)
             row = None if place is None else run_rows.numbered(db, place.run)
-            if place is None or row is None:
-                return None
-            found = containing(db, place.run, place.event, limit=1)
-        for number, event in events(found[0]) if found else ():
-            if number == place.event and isinstance(event, OutcomeRecorded) and event.cache == key:
-                return Kept(run=row.run, number=number, outcome=event)
-        return None
+        found = None if place is None or row is None else self._stored_event(row.run, place.event)
+        if place is None or row is None or found is None or found.body.get("cache") != key:
+            return None
+        event = from_row(found)
+        if not isinstance(event, OutcomeRecorded):
+            return None
+        return Kept(run=row.run, number=place.event, outcome=event)
 
     def find(self, prefix: str) -> RunId:
         with self._file.guarded() as db:
@@ -167,6 +162,20 @@ class SqliteJournal:
             except BaseException:
                 undo(db)
                 raise
+
+    def _stored_event(self, run: RunId, number: int) -> Row | None:
+        """One event that has not been decoded; `None` if it is not there. Raises `RunNotFound` or `JournalCorrupt`."""
+        for of_run, first, found in tuple(self._lately):
+            if of_run == run and first <= number < first + len(found):
+                return found[number - first]
+        with self._file.guarded() as db:
+            segments = containing(db, self._row(db, run).number, number, limit=1)
+        first = segments[0].first if segments else 0
+        if not segments or not first <= number < first + segments[0].count:
+            return None
+        found = all_rows(segments[0])
+        self._lately.append((run, first, found))
+        return found[number - first]
 
     def _row(self, db: sqlite3.Connection, run: RunId) -> RunRow:
         row = run_rows.of_run(db, run)
