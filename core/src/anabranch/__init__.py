@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from anabranch.engine.definitions import ArtifactConfig as ArtifactConfig
     from anabranch.engine.futures import MapFuture as MapFuture
     from anabranch.engine.futures import StepFuture as StepFuture
+    from anabranch.model.caching import Cache as Cache
     from anabranch.model.options import Resources as Resources
     from anabranch.model.options import Retry as Retry
 
@@ -72,6 +73,7 @@ _NAMES = {
     "ArtifactConfig": "anabranch.engine.definitions",
     "MapFuture": "anabranch.engine.futures",
     "StepFuture": "anabranch.engine.futures",
+    "Cache": "anabranch.model.caching",
     "Resources": "anabranch.model.options",
     "Retry": "anabranch.model.options",
 }

@@ -252,3 +252,66 @@ def test_a_template_that_is_not_there_is_told(anabranch):
 
     assert done.code == 2
     assert len(done.err.splitlines()) == 3
+
+
+CACHED = """
+from anabranch import pipeline, step
+
+
+@step
+def work(x: int) -> int:
+    print("working")
+    return x
+
+
+@pipeline(enable_cache=True)
+def flow():
+    return work(1)
+"""
+
+
+def test_a_second_run_says_where_its_outcomes_come_from(anabranch, project):
+    (project / "cached.py").write_text(CACHED)
+    first, again = (anabranch("run", "cached.py") for _ in range(2))
+    run = RUN.search(first.err)[0]
+
+    assert (first.out, again.out) == ("working\n", "")
+    assert re.search(rf"^reused     work +from {run}$", again.err, re.MULTILINE)
+    assert "(1 completed · 1 reused)" in again.err
+    shown = anabranch("runs", "show", "latest").out
+    assert f"reused from {run}" in shown
+    document = json.loads(anabranch("runs", "show", "latest", "--json").out)
+    [call] = document["invocations"]
+    assert (call["origin"], call["reused"], call["seconds"]) == (run, True, 0.0)
+
+
+def test_a_run_is_forced_to_compute_anew_or_keeps_off_the_cache(anabranch, project):
+    (project / "cached.py").write_text(CACHED)
+    anabranch("run", "cached.py")
+
+    assert anabranch("run", "cached.py", "--no-cache").out == "working\n"
+    forced = anabranch("run", "cached.py", "--force")
+    assert forced.out == "working\n"
+    assert f"from {RUN.search(forced.err)[0]}" in anabranch("run", "cached.py").err
+
+
+def test_a_run_cannot_be_forced_and_keep_off_the_cache_at_once(anabranch):
+    done = anabranch("run", "train.py:train", "--force", "--no-cache")
+
+    assert done.code == 2
+    assert len(done.err.splitlines()) == 3
+    assert "--force" in done.err
+
+
+def test_a_template_turns_the_cache_on_and_says_how_old_an_outcome_may_be(anabranch, project):
+    (project / "plain.py").write_text(CACHED.replace("enable_cache=True", ""))
+    (project / "on.yaml").write_text("steps: {work: {cache: {ttl: 3600, key: one}}}")
+    (project / "all.yaml").write_text("enable_cache: true")
+    (project / "bad.yaml").write_text("steps: {work: {cache: {ttl: soon}}}")
+
+    for template in ("on.yaml", "all.yaml"):
+        outs = [anabranch("run", "plain.py", "--config", template).out for _ in range(2)]
+        assert outs == ["working\n", ""]
+    refused = anabranch("run", "plain.py", "--config", "bad.yaml")
+    assert refused.code == 2
+    assert "ttl='soon'" in refused.err

@@ -171,8 +171,8 @@ def test_an_invocation_as_a_document(story):
 
     assert sorted(load) == [
         *("after", "attempts", "cause", "display", "ended", "failure", "id", "kind", "map"),
-        *("metadata", "outputs", "ran_again_because", "reused", "scope", "seconds", "started"),
-        *("status", "step", "tags"),
+        *("metadata", "origin", "outputs", "ran_again_because", "reused", "scope", "seconds"),
+        *("started", "status", "step", "tags"),
     ]
     assert (load["kind"], load["status"], load["attempts"]) == ("step", "completed", 1)
     assert load["outputs"] == [

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from anabranch.errors import JournalCorrupt, JournalVersion
 from anabranch.journal.events import Event, Row, encoded, from_row, to_row
-from anabranch.journal.segments import LARGEST, Segment, all_data, checksum, events, pack
+from anabranch.journal.segments import LARGEST, Segment, all_rows, checksum, events, pack
 from anabranch.testing.events import KINDS, of_any_kind, of_kind
 
 
@@ -39,7 +39,9 @@ def test_events_that_are_written_together_come_back_in_order_with_their_numbers(
 def test_the_data_of_events_is_read_without_the_events(written: list[Event]) -> None:
     (segment,) = pack(1, written)
 
-    assert all_data(segment) == [getattr(event, "data", b"") for event in written]
+    assert [row.data for row in all_rows(segment)] == [
+        getattr(event, "data", b"") for event in written
+    ]
 
 
 def test_many_events_become_segments_of_bounded_size(call) -> None:

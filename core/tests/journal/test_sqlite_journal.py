@@ -17,6 +17,7 @@ from anabranch.journal.events import (
     DriverEnded,
     InvocationCreated,
     LogWritten,
+    OutcomeRecorded,
     RunCreated,
     RunEnded,
 )
@@ -588,15 +589,26 @@ def test_a_message_is_for_one_run(
         journal.post(RunId("20260101-120000-ccccc"), Message(kind="cancel", sender="ada"))
 
 
-def test_a_journal_of_the_first_format_opens_and_goes_on(
-    journal: SqliteJournal, file: Path, created: Callable[..., RunCreated]
+OLDER = {
+    1: "DROP TABLE messages; DROP TABLE kept; DROP TABLE claims; DROP TRIGGER run_deleted;",
+    2: "DROP TABLE kept; DROP TABLE claims; DROP TRIGGER run_deleted;",
+}
+
+
+@pytest.mark.parametrize("version", OLDER)
+def test_a_journal_of_an_older_format_opens_and_goes_on(
+    version: int,
+    journal: SqliteJournal,
+    file: Path,
+    created: Callable[..., RunCreated],
+    call: Callable[..., InvocationCreated],
+    outcome: Callable[..., OutcomeRecorded],
 ) -> None:
     """What it lacks is added; what it holds is as it was."""
     journal.create(created(), "driver", 30.0).release()
     journal.close()
     with sqlite3.connect(file) as old:
-        old.execute("DROP TABLE messages")
-        old.execute("PRAGMA user_version = 1")
+        old.executescript(f"{OLDER[version]} PRAGMA user_version = {version}")
     old.close()
 
     again = SqliteJournal(file)
@@ -606,4 +618,6 @@ def test_a_journal_of_the_first_format_opens_and_goes_on(
     assert again.post(run, Message(kind="cancel", sender="ada")) > 0
     assert len(writer.inbox(after=0)) == 1
     assert [type(event).__name__ for _, event in again.read(run)] == ["RunCreated"]
+    writer.append([call("a"), outcome("a", cache="key")])
+    assert again.kept("key") is not None
     again.close()

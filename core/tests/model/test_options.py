@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anabranch.errors import DefinitionError, UnknownOption
+from anabranch.model.caching import Cache
 from anabranch.model.options import (
     PipelineOptions,
     Resources,
@@ -21,6 +22,10 @@ from anabranch.model.options import (
 
 def of_step(**given: Any) -> StepOptions:
     return parse(StepOptions, given, "step 'train'")
+
+
+def in_a_mapping(**given: Any) -> StepOptions:
+    return of_step(cache=given)
 
 
 def of_pipeline(**given: Any) -> PipelineOptions:
@@ -44,6 +49,10 @@ GOOD: list[tuple[str, Any, Any]] = [
     ("parameters", None, {}),
     ("secrets", ("one",), ("one",)),
     ("runtime", "inline", "inline"),
+    ("enable_cache", True, True),
+    ("cache", Cache(ttl=timedelta(days=1)), Cache(ttl=timedelta(days=1))),
+    ("cache", {"ttl": 60, "key": "one"}, Cache(ttl=60, key="one")),
+    ("cache", None, None),
     ("step_operator", "k8s", "k8s"),
 ]
 
@@ -70,6 +79,9 @@ BAD: list[tuple[str, Any]] = [
     ("parameters", [1]),
     ("parameters", {1: 2}),
     ("runtime", "remote"),
+    ("enable_cache", "yes"),
+    ("cache", True),
+    ("cache", 60),
     ("on_start", "print"),
     ("secrets", 5),
 ]
@@ -205,3 +217,34 @@ def test_the_exceptions_of_a_retry_may_be_one_or_several(on: Any) -> None:
     assert retry.allows(ValueError(), 1)
     assert not retry.allows(TypeError(), 1)
     assert not retry.allows(ValueError(), 2)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *[("ttl", value) for value in (0, -1, True, "soon", timedelta(0), math.nan, math.inf)],
+        *[("key", value) for value in ("", " ", 3, b"bytes")],
+        *[(name, 1) for name in ("inputs", "code", "source_version", "force")],
+    ],
+)
+@pytest.mark.parametrize("make", [Cache, in_a_mapping])
+def test_L11_a_cache_is_checked_when_it_is_made_or_given(field: str, value: Any, make: Any) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        make(**{field: value})
+
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 3
+    assert field in lines[0]
+
+
+def test_L11_an_unknown_option_of_a_cache_is_refused_with_the_one_that_was_meant() -> None:
+    with pytest.raises(UnknownOption, match="unknown option 'tll' of cache"):
+        of_step(cache={"tll": 60})
+
+
+@pytest.mark.parametrize(
+    ("ttl", "age", "is_fresh"),
+    [(None, 1e9, True), (60, 60, True), (60, 60.5, False), (timedelta(minutes=1), 59, True)],
+)
+def test_an_outcome_counts_up_to_its_ttl(ttl: Any, age: float, is_fresh: bool) -> None:
+    assert Cache(ttl=ttl).is_fresh(age) is is_fresh

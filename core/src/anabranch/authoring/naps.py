@@ -9,7 +9,7 @@ from anabranch.engine.contexts import checkpoint
 from anabranch.engine.current import BodyRun, StepRun, current
 from anabranch.engine.resting import Pause
 from anabranch.errors import CallError
-from anabranch.model.options import seconds_of
+from anabranch.model.durations import seconds_of
 
 
 def sleep(duration: float | timedelta) -> Awaitable[None]:

@@ -17,6 +17,7 @@ from anabranch.engine.current import BodyRun, StepRun, current
 from anabranch.engine.definitions import PipelineDefinition, Signature
 from anabranch.engine.futures import StepFuture
 from anabranch.errors import CallError, DefinitionError, NestingError
+from anabranch.model.caching import CacheUse
 from anabranch.model.options import PipelineOptions, merge, parse
 
 P = ParamSpec("P")
@@ -115,20 +116,22 @@ class Pipeline(Generic[P, R]):
         stack: str | None = None,
         observers: "Sequence[authoring.Observer] | None" = (),
         config: str | PathLike[str] | None = None,
+        caching: CacheUse = "use",
     ) -> "authoring.Run":
         """Runs it and returns the `Run`, however it ended; the user's own exception is `run.error`.
 
         `stack` is a name, else the active one. `observers` are called with every event; `None` shows the run on the
-        terminal. Raises a `UserMistake` before any work starts.
+        terminal. `caching="force"` computes anew what steps would take from other runs, and keeps it for later ones;
+        `caching="off"` neither takes nor keeps anything. Raises a `UserMistake` before any work starts.
         """
         self._refuse_in_step("started")
         if config is not None:
             return self.with_options(config_path=config).start(
-                arguments, stack=stack, observers=observers
+                arguments, stack=stack, observers=observers, caching=caching
             )
         definition = self._definition
         bound = definition.signature.bind((), arguments or {}, self._parameters)
-        return authoring.start_run(definition, bound, stack, observers)
+        return authoring.start_run(definition, bound, stack, observers, caching)
 
     def with_options(
         self, *, config_path: str | PathLike[str] | None = None, **options: Any

@@ -11,7 +11,7 @@ from anabranch import engine
 from anabranch.authoring.bodies import body_for
 from anabranch.engine.current import Asked, BodyRun, Question, current
 from anabranch.errors import CallError
-from anabranch.model.options import seconds_of
+from anabranch.model.durations import seconds_of
 
 T = TypeVar("T")
 

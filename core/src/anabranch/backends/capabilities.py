@@ -46,7 +46,6 @@ UNBUILT: Mapping[str, str] = {
     "custom_image": _ONE_PROCESS,
     "settings": _ONE_PROCESS,
     "secrets": "handing secrets to steps is not built yet",
-    "caching": "a cache across runs is not built yet; within a run, resume reuses what is recorded",
     "models": "named models are not built yet",
 }
 """Why the engine of this release cannot do it, on any stack."""

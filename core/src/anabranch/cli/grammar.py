@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from anabranch.cli.exits import MEANINGS
 from anabranch.errors import UserMistake, suggestion
+from anabranch.model.caching import CacheUse
 
 _BAD_CHOICE = re.compile(r"argument (?P<argument>\S+): invalid choice: '(?P<word>.*?)' \(choose")
 
@@ -29,6 +30,7 @@ class Request(argparse.Namespace):
     parameters: list[str] = field(default_factory=list)
     stack: str | None = None
     config: str | None = None
+    caching: CacheUse = "use"
     run: str = ""
     from_step: str = ""
     step: str | None = None
@@ -108,6 +110,10 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 _JSON = "print one JSON document on standard output"
 _RUN = "a run's id, its beginning, or 'latest'"
 _AGES = "30d, 12h, 90min, 10s, 2w"
+_CACHING = (
+    ("--force", "force", "compute anew what steps would take from other runs, and keep it"),
+    ("--no-cache", "off", "take nothing from other runs, and keep nothing for later ones"),
+)
 _STACK = "the stack to use instead of the active one"
 _DESCRIPTION = """\
 Dynamic pipelines in ordinary Python, journaled and resumable.
@@ -159,6 +165,12 @@ def _starting(top: Parser) -> None:
     _argument_option(run)
     run.option("--stack", metavar="NAME", help=_STACK)
     run.option("--config", metavar="FILE", help="a YAML template with parameters and options")
+    either = run.add_mutually_exclusive_group()
+    for name, use, summary in _CACHING:
+        run.words.append(name)
+        either.add_argument(
+            name, dest="caching", action="store_const", const=use, default="use", help=summary
+        )
 
 
 def _going_on(top: Parser) -> None:

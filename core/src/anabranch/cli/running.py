@@ -33,7 +33,11 @@ def run(request: Request, output: Output) -> int:
 
     def start(observers: Sequence[Observer]) -> Run:
         return pipeline.start(
-            given, stack=request.stack, observers=observers, config=request.config
+            given,
+            stack=request.stack,
+            observers=observers,
+            config=request.config,
+            caching=request.caching,
         )
 
     return shown(start, request.stack, output)

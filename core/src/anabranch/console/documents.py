@@ -69,7 +69,10 @@ def run_document(state: RunState, summary: RunSummary) -> Document:
 
 
 def invocation_document(known: InvocationState, state: RunState) -> Document:
-    """One call. `attempts` counts those begun; `reused` says that this life took the recorded outcome."""
+    """One call. `attempts` counts those begun; `reused` says that this life took a recorded outcome.
+
+    `origin` is the other run that it was recorded in, `null` if it is this run's own.
+    """
     return {
         "id": known.invocation,
         "display": known.display,
@@ -85,6 +88,7 @@ def invocation_document(known: InvocationState, state: RunState) -> Document:
         "ended": iso(known.ended_at) if known.has_outcome else None,
         "seconds": known.seconds if known.has_outcome else None,
         "reused": is_reused(known, state),
+        "origin": known.origin,
         "ran_again_because": known.discarded or None,
         "cause": _name(state, known.cause) if known.cause else None,
         "failure": failure_document(known.failure),
@@ -128,8 +132,9 @@ def failure_document(failure: Failure | None) -> Document | None:
 
 
 def is_reused(known: InvocationState, state: RunState) -> bool:
-    """Whether the last life took its recorded outcome."""
-    return known.reused_in_life == state.life and state.life > 0
+    """Whether the last life took an outcome that was recorded, in this run or in another."""
+    in_life = known.reused_in_life if known.origin is None else known.life
+    return in_life == state.life and state.life > 0
 
 
 def reused(state: RunState) -> int:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from anabranch.console.entries import Branch, Call, Entry, FanOut
 from anabranch.console.marks import MARKS, STYLES, Marks
-from anabranch.console.phrases import counts, duration, plural
+from anabranch.console.phrases import counts, duration, from_run, plural
 from anabranch.console.progress import Progress
 from anabranch.console.rows import Row, append_rows
 
@@ -159,7 +159,7 @@ def _row_of(entry: Entry, frame: Frame, depth: int) -> Row:
         wait = max(0.0, entry.retry_at - frame.now)
         detail = f"attempt {entry.attempt + 1} in {wait:.0f} s · {entry.trouble}"
     elif entry.is_reused:
-        detail = "" if state == "reused" else entry.trouble
+        detail = from_run(entry.origin) if state == "reused" else entry.trouble
     elif entry.status in ("completed", "failed"):
         time, detail = duration(entry.seconds), entry.trouble
     return Row(

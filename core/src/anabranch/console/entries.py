@@ -19,7 +19,8 @@ KEEP_FAILED = 5
 class Call:
     """One invocation. `map` is the fan-out that it is an item of; `inside` what the body of a child has called.
 
-    `before` is how an earlier life ended it. Times are in unix seconds, 0 for not yet.
+    `before` is how an earlier life ended it, `origin` the other run whose outcome it took. Times are in unix seconds, 0
+    for not yet.
     """
 
     display: str
@@ -30,6 +31,7 @@ class Call:
     status: State = "pending"
     before: Status | None = None
     is_reused: bool = False
+    origin: str = ""
     attempt: int = 0
     started_at: float = 0.0
     seconds: float = 0.0

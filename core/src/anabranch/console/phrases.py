@@ -70,6 +70,11 @@ def brief(failure: Failure) -> str:
     return f"{error_name(failure)}: {message}" if message else error_name(failure)
 
 
+def from_run(origin: str | None) -> str:
+    """`from 20261124-123051-9gpvn4`: the other run that an outcome was taken from; nothing for one of this run."""
+    return f"from {origin}" if origin else ""
+
+
 def plural(count: int, noun: str) -> str:
     """`1 step`, `2 steps`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from anabranch.console.entries import Call, FanOut
-from anabranch.console.phrases import brief, counts, duration, next_command
+from anabranch.console.phrases import brief, counts, duration, from_run, next_command
 from anabranch.console.progress import Progress
 from anabranch.journal.events import (
     AnswerRefused,
@@ -138,7 +138,7 @@ class PlainLines:
             wait = duration(event.retry_at - event.at)
             return _told("to retry", path, f"in {wait}: {brief(event.failure)}")
         if call.is_reused:
-            return _told("reused", path, "")
+            return _told("reused", path, from_run(call.origin))
         detail = duration(call.seconds) if call.status in ("completed", "failed") else ""
         return _told(call.status, path, "  ".join(filter(None, [detail, call.trouble])))
 

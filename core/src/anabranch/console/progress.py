@@ -229,6 +229,9 @@ def _outcome_recorded(here: Progress, event: OutcomeRecorded) -> None:
     if call is not None:
         call.trouble = brief(event.failure) if event.failure else ""
         call.attempt, call.seconds = event.attempt, event.seconds
+        if event.origin is not None:
+            call.is_reused, call.origin = True, event.origin
+            here.reused += 1
         _ended(here, event.invocation, call, event.status, event.at)
 
 

@@ -10,7 +10,15 @@ from rich.text import Text
 
 from anabranch.console.documents import in_order, is_reused, map_counts, reused
 from anabranch.console.marks import MARKS, STYLES, Marks
-from anabranch.console.phrases import brief, counts, duration, moment, next_command, size
+from anabranch.console.phrases import (
+    brief,
+    counts,
+    duration,
+    from_run,
+    moment,
+    next_command,
+    size,
+)
 from anabranch.console.rows import Row, append_rows
 from anabranch.journal.fold import InvocationState, MapState, RunState
 from anabranch.journal.interface import RunSummary
@@ -155,7 +163,7 @@ class _Tree:
         if known.attempts > 1:
             yield f"{known.attempts} attempts"
         if is_spared:
-            yield "reused"
+            yield f"reused {from_run(known.origin)}".rstrip()
         elif known.discarded:
             yield f"ran again: {known.discarded}"
         yield from map(output_phrase, known.outputs[:_OUTPUTS])

@@ -12,8 +12,6 @@ _STEP_NEEDS = {
     "environment": "isolated_steps",
     "secrets": "secrets",
     "executor": "isolated_steps",
-    "enable_cache": "caching",
-    "cache": "caching",
     "settings": "settings",
     "model": "models",
 }
@@ -21,7 +19,6 @@ _PIPELINE_NEEDS = {
     "image": "isolated_steps",
     "environment": "run_environment",
     "secrets": "secrets",
-    "enable_cache": "caching",
     "settings": "settings",
     "model": "models",
 }
@@ -40,7 +37,7 @@ def admit(definition: Definition, lacks: Mapping[str, str], stack: str) -> None:
 
 
 def _asked(options: StepOptions | PipelineOptions, name: str) -> bool:
-    """False and empty ask for nothing: `enable_cache=False` is what a stack without a cache does anyway."""
+    """False and empty ask for nothing."""
     return bool(getattr(options, name, None))
 
 

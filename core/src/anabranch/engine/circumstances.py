@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from anabranch.engine.fingerprints import Fingerprinter
 from anabranch.engine.interrupts import Interrupts
@@ -10,6 +11,8 @@ from anabranch.engine.recording import Recorder
 from anabranch.engine.replaying import Replay
 from anabranch.engine.reusing import Reuse
 from anabranch.engine.values import Values
+from anabranch.journal.interface import Journal
+from anabranch.model.caching import CacheUse
 from anabranch.model.ids import RunId
 
 
@@ -17,7 +20,8 @@ from anabranch.model.ids import RunId
 class Circumstances:
     """What a run is given: where it is written, what it may do. `lacks` maps capabilities that are absent to why.
 
-    `reuse` makes what decides whether a call is spared; a rehearsal has another one.
+    `reuse` makes what decides whether a call is spared; a rehearsal has another one. `caching` says what the run has
+    to do with the outcomes of others.
     """
 
     run: RunId
@@ -26,6 +30,9 @@ class Circumstances:
     replay: Replay
     fingerprints: Fingerprinter
     interrupts: Interrupts
+    journal: Journal
+    project: Path
+    caching: CacheUse
     stack: str
     lacks: Mapping[str, str]
     started: datetime

@@ -27,19 +27,24 @@ _SOON_SECONDS = 0.05
 
 
 class Dispatching:
-    """For one run. `run_child` runs a child's body; `crashed` is told of a fault of ours in a thread."""
+    """For one run. `run_child` runs a child's body; `crashed` is told of a fault of ours in a thread.
 
-    def __init__(
+    `spares(node, front)` settles a call whose outcome is known, or takes it over until it is.
+    """
+
+    def __init__(  # noqa: PLR0913
         self,
         *,
         scheduler: Scheduler,
         reuse: Reuse,
+        spares: Callable[[Invocation, bool], bool],
         executor: Executor,
         clock: Clock,
         run_child: Callable[[Invocation, PipelineDefinition], None],
         crashed: Callable[[BaseException], None],
     ) -> None:
         self._scheduler, self._reuse, self._executor = scheduler, reuse, executor
+        self._spares = spares
         self._clock, self._run_child, self._crashed = clock, run_child, crashed
         self.pool = WorkerPool(self._guarded(self._run_queued), THREADS)
         self.resting = Resting(clock.call_at)
@@ -53,17 +58,17 @@ class Dispatching:
 
     def start(self, node: Invocation, front: bool) -> None:
         """Spares it if its outcome is recorded, else has it run. `front`: before those that are queued."""
-        if self._scheduler.claim(node) and not self._reuse.stands_in(node):
-            self._dispatch(node, front)
+        if self._scheduler.claim(node) and not self._spares(node, front):
+            self.dispatch(node, front)
 
     def again(self, node: Invocation, wait: float) -> None:
         """Its next attempt, in `wait` seconds."""
         node.attempt += 1
         node.not_before = time.time() + wait
         if is_stopping(node.scope):
-            self._not_again(node)
+            self.drop(node)
         else:
-            self._dispatch(node, front=False)
+            self.dispatch(node, front=False)
 
     def queue(self, node: Invocation, seconds: float) -> None:
         """It may run from now on; if it does not begin in time, it fails."""
@@ -86,12 +91,13 @@ class Dispatching:
         if self._async is not None:
             self._async.close()
 
-    def _dispatch(self, node: Invocation, front: bool) -> None:
+    def dispatch(self, node: Invocation, front: bool) -> None:
+        """Has its next attempt made, once that is due."""
         wait = node.not_before - time.time()
         if wait > 0:
             node.not_before = 0.0
-            if not self.resting.add(node, wait, lambda: self._dispatch(node, front)):
-                self._not_again(node)
+            if not self.resting.add(node, wait, lambda: self.dispatch(node, front)):
+                self.drop(node)
             return
         definition = node.definition
         if isinstance(definition, PipelineDefinition):
@@ -104,11 +110,12 @@ class Dispatching:
     def _run_queued(self, node: Invocation) -> None:
         """In a worker thread. Since it was queued, its run may have begun to stop: then nothing new starts."""
         if is_stopping(node.scope):
-            self._not_again(node)
+            self.drop(node)
         else:
             self._executor.run(node)
 
-    def _not_again(self, node: Invocation) -> None:
+    def drop(self, node: Invocation) -> None:
+        """It is not to run any more: it was cancelled, or its run stops."""
         if node.cancelling:
             self._reuse.cancelled(node)
         else:

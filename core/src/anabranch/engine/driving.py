@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager
 from anabranch.engine.admission import admit
 from anabranch.engine.attending import Attending
 from anabranch.engine.bodies import Bodies, BodyEnd
+from anabranch.engine.caching import Caching
 from anabranch.engine.calling import CallOptions, MapOptions
 from anabranch.engine.calls import Calls
 from anabranch.engine.children import Children
@@ -44,6 +45,7 @@ from anabranch.model.ids import ROOT_SCOPE, InvocationId, RunId
 class Driver:
     """One life of one run."""
 
+    _caching: Caching
     _dispatching: Dispatching
     _mailbox: Mailbox
     _reuse: Reuse
@@ -88,10 +90,20 @@ class Driver:
         self._dispatching = Dispatching(
             scheduler=self._scheduler,
             reuse=self._reuse,
+            spares=self._spares,
             executor=self._executor,
             clock=self._clock,
             run_child=self._children.run,
             crashed=self._crashed,
+        )
+        self._caching = Caching(
+            given,
+            scheduler=self._scheduler,
+            resting=self._dispatching.resting,
+            first_seen=self._executor.first_seen,
+            dispatch=self._dispatching.dispatch,
+            drop=self._dispatching.drop,
+            check=self.check,
         )
         self._stopping = Stopping(
             scheduler=self._scheduler,
@@ -160,7 +172,7 @@ class Driver:
         """Runs it now; returns once its outcome is recorded. Raises its failure."""
         node, free = self._added(scope, definition, bound, options)
         if free and self._runs_here(node):
-            if not self._reuse.stands_in(node):
+            if not self._reuse.stands_in(node) and not self._caching.stands_in_here(node):
                 self._run_here(node)
         elif free:
             self._scheduler.release([node])
@@ -274,6 +286,10 @@ class Driver:
 
     # --- what the scheduler calls ------------------------------------------------------------------------------
 
+    def _spares(self, node: Invocation, front: bool) -> bool:
+        """Whether this run, or another one, has the outcome of a call already, or will see to it."""
+        return self._reuse.stands_in(node) or self._caching.stands_in(node, front)
+
     def _expand(self, node: MapNode) -> None:
         items = self._calls.items_of(node)
         sources: list[Input | Collection] = [*node.collections.values(), *node.shared.values()]
@@ -323,6 +339,7 @@ class Driver:
             definition = definition.under(template) if template else definition
         if id(definition) not in self._admitted:
             admit(definition, self._given.lacks, self._given.stack)
+            self._caching.admit(definition)
             if not (isinstance(definition, StepDefinition) and scope.template(definition.name)):
                 self._admitted[id(definition)] = definition
         return definition

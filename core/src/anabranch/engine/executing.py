@@ -16,8 +16,9 @@ from anabranch.engine.contexts import end, printed_by, show
 from anabranch.engine.current import BodyRun, StepRun, current
 from anabranch.engine.definitions import StepDefinition
 from anabranch.engine.failures import own_frames, recorded
-from anabranch.engine.fingerprints import Fingerprinter
+from anabranch.engine.fingerprints import Fingerprint, Fingerprinter
 from anabranch.engine.identity import content
+from anabranch.engine.naming import artifact_names
 from anabranch.engine.nodes import Invocation
 from anabranch.engine.outcomes import Outcome, dropped
 from anabranch.engine.overruns import check_time, options_of, translated
@@ -79,6 +80,13 @@ class Executor:
     def is_running(self) -> bool:
         """Whether any attempt is going on."""
         return bool(self._active)
+
+    def first_seen(self, code: Fingerprint) -> list[Event]:
+        """The event that tells what the code consists of, unless the journal has it already."""
+        if code.digest in self._codes:
+            return []
+        self._codes.add(code.digest)
+        return [CodeSeen(at=time.time(), code=code.digest, parts=dict(code.parts))]
 
     def show_running(self) -> None:
         """What is running, and what it has printed so far, becomes readable by others."""
@@ -172,20 +180,19 @@ class Executor:
             raise RunStopping
         outputs, data = self._written(node, value)
         code = self._fingerprints.of(node.definition.function)
-        events = printed_by(step)
-        if code.digest not in self._codes:
-            self._codes.add(code.digest)
-            events.append(CodeSeen(at=time.time(), code=code.digest, parts=dict(code.parts)))
+        inputs = content(node.inputs or {})
+        events = [*printed_by(step), *self.first_seen(code)]
         events.append(
             OutcomeRecorded(
                 at=time.time(),
                 invocation=node.id,
                 attempt=node.attempt,
                 status="completed",
-                inputs=content(node.inputs or {}),
+                inputs=inputs,
                 code=code.digest,
                 outputs=outputs,
                 seconds=time.perf_counter() - started,
+                cache="" if node.cache_key is None else node.cache_key.if_still(inputs),
                 data=data,
             )
         )
@@ -204,9 +211,7 @@ class Executor:
             if not isinstance(value, tuple | list) or len(value) != len(specs):
                 raise _mismatch(node, f"{len(specs)} outputs", value)
             values = tuple(value)
-        words = _substitutions(node) if any("{" in spec.template for spec in specs) else {}
-        names = [(spec.name, _filled(spec.template, words, node)) for spec in specs]
-        return self._values.write(names, values)
+        return self._values.write(artifact_names(node), values)
 
     def _failed(self, step: StepRun, error: BaseException, started: float) -> Ending:
         node = step.invocation
@@ -353,23 +358,6 @@ def _captures(node: Invocation) -> bool:
 def _has_hooks(node: Invocation) -> bool:
     options = options_of(node)
     return not (options.on_success is options.on_failure is options.on_end is None)
-
-
-def _substitutions(node: Invocation) -> dict[str, str]:
-    return {**node.scope.substitutions(), **options_of(node).substitutions}
-
-
-def _filled(template: str, words: dict[str, str], node: Invocation) -> str:
-    if "{" not in template:
-        return template
-    try:
-        return template.format(**words)
-    except (KeyError, IndexError, ValueError) as error:
-        raise OutputMismatch(
-            f"the artifact name {template!r} has a placeholder without a value: {error}",
-            node.name,
-            "give it in substitutions={...} of the step or the pipeline",
-        ) from None
 
 
 def _mismatch(node: Invocation, promised: str, value: object) -> OutputMismatch:

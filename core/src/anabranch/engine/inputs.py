@@ -21,6 +21,7 @@ from anabranch.engine.identity import SIZE
 from anabranch.engine.nodes import Input, Invocation, MapNode, Node
 from anabranch.errors import CallError
 from anabranch.model.ids import InvocationId
+from anabranch.model.records import Output
 
 Inputs: TypeAlias = Mapping[str, Input]
 
@@ -191,11 +192,8 @@ class FutureInput:
         node = self._node
         if node.shape is not None:
             return blake2b(repr(_digests(self._found())).encode(), digest_size=SIZE).digest()
-        if self._output is None and len(node.outputs) == 1:
-            return node.outputs[0].digest.encode()
-        if self._output is not None:
-            return node.outputs[self._output].digest.encode()
-        return "+".join(output.digest for output in node.outputs).encode()
+        outputs = node.outputs if self._output is None else (node.outputs[self._output],)
+        return b"+".join(map(_content_of, outputs))
 
     def load(self) -> object:
         return loaded(self._found())
@@ -238,7 +236,7 @@ class MapInput:
     def digest(self) -> bytes:
         total = blake2b(digest_size=SIZE)
         for item in self._items():
-            total.update(FutureInput(self._home, item, None).digest())
+            total.update(b"[" + FutureInput(self._home, item, None).digest())
         return total.digest()
 
     def load(self) -> object:
@@ -283,8 +281,13 @@ def _item(reference: bytes, index: int | None) -> bytes:
 
 def _content(place: Place, index: int | None) -> bytes:
     if index is None:
-        return place.output.digest.encode()
+        return _content_of(place.output)
     return place.values.item_digest(place.output, place.number, index)
+
+
+def _content_of(output: Output) -> bytes:
+    """The bytes alone do not tell a list from a tuple, or a number from text: what they are read with belongs to it."""
+    return f"{output.codec}:{output.digest}".encode()
 
 
 def _digests(result: object) -> object:
@@ -292,7 +295,7 @@ def _digests(result: object) -> object:
     if isinstance(result, Artifact):
         return _content(result._place, result._index)
     if isinstance(result, tuple | list):
-        return [_digests(item) for item in result]
+        return type(result).__name__, [_digests(item) for item in result]
     if isinstance(result, dict):
         return [(key, _digests(item)) for key, item in result.items()]
     return result

@@ -46,6 +46,7 @@ from anabranch.journal.events import (
 from anabranch.journal.fold import RunState, read_state
 from anabranch.journal.holders import is_gone, this_holder
 from anabranch.journal.interface import RunWriter
+from anabranch.model.caching import CacheUse
 from anabranch.model.ids import RunId, new_run_id
 from anabranch.model.records import Output, RunStatus
 from anabranch.stacks import Stack
@@ -73,6 +74,7 @@ def launch(
     entry: Mapping[str, Json],
     stack: Stack,
     observers: Sequence[Observer] = (),
+    caching: CacheUse = "use",
 ) -> Finished:
     """Runs a pipeline from the beginning. Raises a `UserMistake` before anything is written, or a `JournalError`."""
     admit(pipeline, stack.lacks, stack.name)
@@ -88,6 +90,7 @@ def launch(
         tags=pipeline.options.tags,
         version=__version__,
         arguments=outputs,
+        caching=caching,
         data=data,
     )
     observers = [*observers, *stack.observers(run)]
@@ -164,7 +167,7 @@ def _drive(  # noqa: PLR0913  (the two ways to begin have this in common)
     observers: Sequence[Observer],
 ) -> Finished:
     recorder = Recorder(writer, observers)
-    values.on_refusal = recorder.give_up
+    values.on_refusal = recorder.refuse
     interrupts = Interrupts(f"\nended at once; resume it: anabranch resume {created.run}\n")
     circumstances = Circumstances(
         run=created.run,
@@ -173,6 +176,9 @@ def _drive(  # noqa: PLR0913  (the two ways to begin have this in common)
         replay=replay,
         fingerprints=Fingerprinter(),
         interrupts=interrupts,
+        journal=stack.journal,
+        project=stack.project,
+        caching=created.caching,
         stack=stack.name,
         lacks=stack.lacks,
         started=datetime.fromtimestamp(created.at, UTC),

@@ -5,6 +5,7 @@ for it) is let go at once, so that 100,000 finished items are 100,000 small reco
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from anabranch.engine.definitions import Definition, StepDefinition
@@ -62,6 +63,18 @@ class Collection(Protocol):
     def length(self) -> int: ...
 
     def item(self, index: int) -> Input: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CacheKey:
+    """Under what other runs may find a call's outcome. `inputs` is the content that `digest` was made of, if it was."""
+
+    digest: str
+    inputs: str | None
+
+    def if_still(self, inputs: str) -> str:
+        """Nothing if the inputs are not any more what they were, such as a file that was written to meanwhile."""
+        return self.digest if self.inputs in (None, inputs) else ""
 
 
 class Node:
@@ -130,6 +143,7 @@ class Invocation(Node):
 
     __slots__ = (
         "attempt",
+        "cache_key",
         "cancelling",
         "definition",
         "gates_passed",
@@ -162,6 +176,7 @@ class Invocation(Node):
         self.attempt, self.spared = 1, 0
         self.not_before = 0.0
         self.cancelling = False
+        self.cache_key: CacheKey | None = None
         self.inside: Scope | None = None
         self.outputs: tuple[Output, ...] = ()
         self.number = 0

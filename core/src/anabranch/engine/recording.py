@@ -9,10 +9,12 @@ step pays for one commit and no change of threads, and a thousand that end at on
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from anabranch.errors import JournalError, LeaseLost
 from anabranch.journal.events import Event
 from anabranch.journal.interface import Message, RunWriter
+from anabranch.model.ids import RunId
 
 _LOOK_SECONDS = 0.5
 Told = Callable[[int], None]
@@ -104,7 +106,7 @@ class Recorder:
                 what = f"{type(error).__name__}: {error}"
                 sys.stderr.write(f"an observer of the run is told no more; {what}\n")
 
-    def give_up(self, error: JournalError) -> None:
+    def refuse(self, error: JournalError) -> None:
         """Something else that the record needs has failed, such as the artifact store: it ends here."""
         self.flush()
         if self.failure is None:
@@ -118,6 +120,15 @@ class Recorder:
     def inbox(self, after: int) -> Sequence[tuple[int, Message]]:
         """The messages to the run with a number above `after`. Raises a `JournalError`."""
         return self._writer.inbox(after)
+
+    def claim(self, key: str) -> RunId | None:
+        """As `RunWriter.claim`. Raises the `JournalError` of a journal that refuses."""
+        return self._writer.claim(key)
+
+    def give_up(self, key: str) -> None:
+        """As `RunWriter.give_up`. What a journal that refuses keeps of a claim ends with this run's lease."""
+        with suppress(JournalError):
+            self._writer.give_up(key)
 
     def renew(self) -> None:
         """Keeps the lease. A lost one is the end of this writer."""

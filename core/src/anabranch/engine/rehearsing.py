@@ -74,6 +74,9 @@ def rehearse(
         started=datetime.fromtimestamp(state.created.at, UTC),
         lease_seconds=stack.lease_seconds,
         chance=chance,
+        journal=stack.journal,
+        project=stack.project,
+        caching="off",
         reuse=partial(_RehearsedReuse, again=again, decisions=decisions),
     )
     driver = Driver(circumstances, without_hooks(pipeline))
@@ -180,6 +183,12 @@ class _Forgetful:
         first = self._head + 1
         self._head += len(added)
         return first
+
+    def claim(self, key: str) -> RunId | None:
+        return None
+
+    def give_up(self, key: str) -> None:
+        """Nothing was claimed."""
 
     def inbox(self, after: int) -> Sequence[tuple[int, Message]]:
         return ()

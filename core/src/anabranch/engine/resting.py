@@ -1,5 +1,6 @@
-"""Calls between two attempts. They hold no thread while they wait, and can be let go at any moment.
+"""Calls that wait: for their next attempt, or for another call that computes what they need.
 
+They hold no thread while they wait, and can be let go at any moment.
 A call that is cancelled must not wait for an attempt that will never be made, and a run that stops must not wait for
 one that may be an hour away: what is let go has no outcome, and a resume makes its next attempt when it is due.
 """
@@ -19,10 +20,12 @@ def rested(node: Invocation, check: Callable[[], None]) -> bool:
 
     `check` raises what has befallen the run.
     """
-    wait = node.not_before - time.time()
-    if wait <= 0:
-        return True
-    pause = Pause(wait, node.not_before, check)
+    return node.not_before <= time.time() or stayed(node, node.not_before, check)
+
+
+def stayed(node: Invocation, until: float, check: Callable[[], None]) -> bool:
+    """The same until a moment, in unix seconds, for another reason."""
+    pause = Pause(until - time.time(), until, check)
     while (left := pause()) > 0:
         if node.cancelling or is_stopping(node.scope):
             return False
@@ -59,10 +62,8 @@ class Resting:
 
     def add(self, node: Invocation, seconds: float, wake: Callable[[], None]) -> bool:
         """Has `wake` called after `seconds`, unless it is let go before. False if it is to be let go already."""
-        with self._lock:
-            if node.cancelling or is_stopping(node.scope):
-                return False
-            self._nodes.add(node)
+        if not self.hold(node):
+            return False
 
         def due() -> None:
             if self.let_go(node):
@@ -74,6 +75,14 @@ class Resting:
     @property
     def is_anybody(self) -> bool:
         return bool(self._nodes)
+
+    def hold(self, node: Invocation) -> bool:
+        """It waits for somebody who will let it go. False if it is to be let go already."""
+        with self._lock:
+            if node.cancelling or is_stopping(node.scope):
+                return False
+            self._nodes.add(node)
+            return True
 
     def let_go(self, node: Invocation) -> bool:
         """Whether it was resting; then it is not woken any more."""

@@ -239,7 +239,7 @@ class Scheduler:
         node.status, node.error = outcome.status, outcome.error
         if isinstance(node, Invocation):
             node.number, node.outputs = outcome.number, outcome.outputs
-            node.shape, node.inputs = outcome.shape, None
+            node.shape, node.inputs, node.cache_key = outcome.shape, None, None
         if outcome.error is not None and not node.observed and _speaks_for_itself(node):
             node.scope.failures[node.id] = outcome.error
         dependents, node.dependents = node.dependents or [], None

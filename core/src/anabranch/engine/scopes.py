@@ -20,7 +20,8 @@ class Scope:
     """`unfinished` counts nodes that are not done; `failures` are those that the body has not looked at.
 
     `awaited` are the nodes that the body waits for just now. `stopped_by` is what has ended the body from outside, and
-    `interrupt` unwinds it in the middle of something, where that can be done.
+    `interrupt` unwinds it in the middle of something, where that can be done. `caches` says whether steps that do not
+    decide for themselves may take outcomes of other runs.
     """
 
     id: InvocationId
@@ -43,9 +44,13 @@ class Scope:
     lock: threading.Lock = field(default_factory=threading.Lock)
     gate: Gate[Any] | None = None
     fails_fast: bool = False
+    caches: bool = False
 
     def __post_init__(self) -> None:
         self.fails_fast = self.definition.options.execution_mode == "FAIL_FAST"
+        chosen = self.definition.options.enable_cache
+        inherited = self.parent is not None and self.parent.caches
+        self.caches = inherited if chosen is None else chosen
         limit = self.definition.options.max_concurrency
         self.gate = Gate(limit) if limit else None
 

@@ -101,9 +101,12 @@ class Values:
 
     def item_digest(self, output: Output, number: int, index: int) -> bytes:
         codec = self._sequence(output, index)
-        return blake2b(
-            codec.item_bytes(self._source(output, number), index), digest_size=16
-        ).digest()
+        body = codec.item_bytes(self._source(output, number), index)
+        return blake2b(f"{output.codec}:".encode() + body, digest_size=16).digest()
+
+    def are_there(self, outputs: Sequence[Output]) -> bool:
+        """Whether the store still has those of them that are not in an event."""
+        return all(output.offset >= 0 or self._store.contains(output.digest) for output in outputs)
 
     def event_data(self, number: int) -> bytes:
         """The bytes that event `number` carries."""

@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import TypeAlias
 
 from anabranch.errors import JournalCorrupt, JournalVersion
+from anabranch.model.caching import CacheUse
 from anabranch.model.ids import ROOT_SCOPE, InvocationId, RunId
 from anabranch.model.records import Failure, Output, RunStatus, Status
 
@@ -29,7 +30,8 @@ class Event:
 class RunCreated(Event):
     """`entry` tells where the pipeline is found again; `arguments` is what it was called with, one for each.
 
-    A rerun begins with what it takes over from `origin`, another run; else that is empty.
+    A rerun begins with what it takes over from `origin`, another run; else that is empty. `caching` says what the run
+    has to do with the outcomes that other runs have kept.
     """
 
     run: RunId
@@ -40,6 +42,7 @@ class RunCreated(Event):
     version: str
     arguments: tuple[Output, ...] = ()
     origin: RunId | None = None
+    caching: CacheUse = "use"
     data: bytes = b""
 
 

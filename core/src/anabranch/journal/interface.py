@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from anabranch.journal.events import Event, RunCreated
+from anabranch.journal.events import Event, OutcomeRecorded, RunCreated
 from anabranch.model.ids import RunId
 from anabranch.model.records import RunStatus
 
@@ -49,6 +49,15 @@ class Message:
     data: bytes = b""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """An outcome that other runs may use: event `number` of `run`."""
+
+    run: RunId
+    number: int
+    outcome: OutcomeRecorded
+
+
 class RunWriter(Protocol):
     """The right to add to one run. Only its holder has one."""
 
@@ -65,6 +74,18 @@ class RunWriter(Protocol):
 
     def inbox(self, after: int) -> Sequence[tuple[int, Message]]:
         """The messages to this run with a number above `after`, in their order. They stay there."""
+        ...
+
+    def claim(self, key: str) -> RunId | None:
+        """Says that this run computes the outcome with this cache key; the run that does so already, else `None`.
+
+        Of several that ask at once one gets `None`. A claim counts until it is given up, and no longer than its run's
+        lease lasts under the same epoch. A run's own claim does not stand in its way.
+        """
+        ...
+
+    def give_up(self, key: str) -> None:
+        """The outcome is recorded, or will not be. Does nothing if the claim is not this run's any more."""
         ...
 
     def renew(self) -> None:
@@ -110,6 +131,10 @@ class Journal(Protocol):
 
     def data(self, run: RunId, number: int) -> bytes:
         """The data of one event. Raises `JournalCorrupt` if it is not there."""
+        ...
+
+    def kept(self, key: str) -> Kept | None:
+        """The newest outcome that was recorded under this cache key, if its run is still there."""
         ...
 
     def find(self, prefix: str) -> RunId:

@@ -47,6 +47,12 @@ class RunRow:
             return None
         return Lease(holder=self.holder, epoch=self.epoch, until=self.until)
 
+    @property
+    def is_driven(self) -> bool:
+        """Whether somebody holds its lease, as far as can be told from here."""
+        held = self.holder is not None and self.until is not None and self.until > time.time()
+        return held and not is_gone(self.holder or "")
+
     def held(self, holder: str | None, until: float | None, epoch: int, head: int) -> "RunRow":
         """With another lease, or none."""
         return replace(self, holder=holder, until=until, epoch=epoch, head=head)
@@ -68,11 +74,17 @@ class RunRow:
             run=self.run,
             pipeline=self.pipeline,
             created=self.created,
-            status=self.status or _unfinished(self.lease),
+            status=self.status or self._unfinished(),
             ended=self.ended,
             events=events,
             lease=self.lease,
         )
+
+    def _unfinished(self) -> RunStatus:
+        """What the lease says of a run whose end is not recorded (law L9)."""
+        if self.lease is None:
+            return "interrupted"
+        return "running" if self.is_driven else "lost"
 
 
 _NAMES = tuple(f.name for f in fields(RunRow))
@@ -158,10 +170,3 @@ def _rows(db: sqlite3.Connection, where: str, *values: object) -> list[RunRow]:
 
 def _seal(values: tuple[object, ...]) -> int:
     return zlib.crc32(repr(values).encode(errors="surrogatepass"))
-
-
-def _unfinished(lease: Lease | None) -> RunStatus:
-    """What the lease says of a run whose end is not recorded (law L9)."""
-    if lease is None:
-        return "interrupted"
-    return "lost" if lease.until <= time.time() or is_gone(lease.holder) else "running"

@@ -65,9 +65,9 @@ def events(segment: Segment, without: frozenset[str] = frozenset()) -> Iterator[
             yield number, from_row(row)
 
 
-def all_data(segment: Segment) -> list[bytes]:
-    """The data of each event of the segment, in order. Raises `JournalCorrupt`."""
-    return [row.data for _, row in rows(segment)]
+def all_rows(segment: Segment) -> list[Row]:
+    """The events of the segment, in order, not decoded yet. Raises `JournalCorrupt`."""
+    return [row for _, row in rows(segment)]
 
 
 def damaged(number: int) -> JournalCorrupt:

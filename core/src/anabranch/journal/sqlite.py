@@ -12,13 +12,23 @@ from pathlib import Path
 from typing import Literal
 
 from anabranch.errors import LeaseLost, RunBusy, RunNotFound
-from anabranch.journal import message_rows, run_rows, segment_rows
-from anabranch.journal.events import DriverEnded, DriverStarted, Event, RunCreated, RunEnded
+from anabranch.journal import kept_rows, message_rows, run_rows, segment_rows
+from anabranch.journal.events import (
+    DriverEnded,
+    DriverStarted,
+    Event,
+    OutcomeRecorded,
+    Row,
+    RunCreated,
+    RunEnded,
+    from_row,
+)
 from anabranch.journal.holders import is_gone
-from anabranch.journal.interface import Lease, Message, RunSummary
+from anabranch.journal.interface import Kept, Lease, Message, RunSummary
+from anabranch.journal.kept_rows import Claim
 from anabranch.journal.run_rows import RunRow
 from anabranch.journal.segment_rows import Stored, containing, stored
-from anabranch.journal.segments import all_data, events, pack
+from anabranch.journal.segments import all_rows, events, pack
 from anabranch.journal.sqlite_file import SqliteFile, undo
 from anabranch.model.ids import RunId
 
@@ -31,7 +41,7 @@ class SqliteJournal:
     def __init__(self, path: Path, synchronous: Literal["NORMAL", "FULL"] = "NORMAL") -> None:
         self.path = path
         self._file = SqliteFile(path, synchronous)
-        self._lately: deque[tuple[RunId, int, list[bytes]]] = deque(maxlen=_KEPT_SEGMENTS)
+        self._lately: deque[tuple[RunId, int, list[Row]]] = deque(maxlen=_KEPT_SEGMENTS)
 
     # --- writing ---------------------------------------------------------------------------------------------
 
@@ -97,17 +107,22 @@ class SqliteJournal:
                 raise self._file.damaged(f"event {seen + 1} of run {run} is missing")
 
     def data(self, run: RunId, number: int) -> bytes:
-        for of_run, first, found in tuple(self._lately):
-            if of_run == run and first <= number < first + len(found):
-                return found[number - first]
-        with self._file.guarded() as db:
-            segments = containing(db, self._row(db, run).number, number, limit=1)
-        first = segments[0].first if segments else 0
-        if not segments or not first <= number < first + segments[0].count:
+        row = self._stored_event(run, number)
+        if row is None:
             raise self._file.damaged(f"event {number} of run {run} is missing")
-        found = all_data(segments[0])
-        self._lately.append((run, first, found))
-        return found[number - first]
+        return row.data
+
+    def kept(self, key: str) -> Kept | None:
+        with self._file.guarded() as db:
+            place = kept_rows.kept(db, key)
+            row = None if place is None else run_rows.numbered(db, place.run)
+        found = None if place is None or row is None else self._stored_event(row.run, place.event)
+        if place is None or row is None or found is None or found.body.get("cache") != key:
+            return None
+        event = from_row(found)
+        if not isinstance(event, OutcomeRecorded):
+            return None
+        return Kept(run=row.run, number=place.event, outcome=event)
 
     def find(self, prefix: str) -> RunId:
         with self._file.guarded() as db:
@@ -146,6 +161,7 @@ class SqliteJournal:
                 writer._fence(db)
                 db.executemany(segment_rows.INSERT, rows)
                 writer._keep_status(db, added)
+                writer._keep_outcomes(db, added)
                 db.execute("COMMIT")
             except sqlite3.Error as error:
                 undo(db)
@@ -153,6 +169,20 @@ class SqliteJournal:
             except BaseException:
                 undo(db)
                 raise
+
+    def _stored_event(self, run: RunId, number: int) -> Row | None:
+        """One event that has not been decoded; `None` if it is not there. Raises `RunNotFound` or `JournalCorrupt`."""
+        for of_run, first, found in tuple(self._lately):
+            if of_run == run and first <= number < first + len(found):
+                return found[number - first]
+        with self._file.guarded() as db:
+            segments = containing(db, self._row(db, run).number, number, limit=1)
+        first = segments[0].first if segments else 0
+        if not segments or not first <= number < first + segments[0].count:
+            return None
+        found = all_rows(segments[0])
+        self._lately.append((run, first, found))
+        return found[number - first]
 
     def _row(self, db: sqlite3.Connection, run: RunId) -> RunRow:
         row = run_rows.of_run(db, run)
@@ -207,6 +237,22 @@ class SqliteWriter:
         with self._journal._file.guarded() as db:
             return message_rows.of_run(db, self._number, after)
 
+    def claim(self, key: str) -> RunId | None:
+        with self._journal._file.transaction() as db:
+            self._fence(db)
+            other = kept_rows.claim_of(db, key)
+            row = None if other is None else run_rows.numbered(db, other.run)
+            if row is not None and other != Claim(row.number, row.epoch):
+                row = None
+            if row is not None and row.number != self._number and row.is_driven:
+                return row.run
+            kept_rows.claim(db, key, Claim(self._number, self._epoch))
+        return None
+
+    def give_up(self, key: str) -> None:
+        with self._journal._file.transaction() as db:
+            kept_rows.give_up(db, key, Claim(self._number, self._epoch))
+
     def renew(self) -> None:
         with self._journal._file.transaction() as db:
             row = self._row(db)
@@ -238,6 +284,16 @@ class SqliteWriter:
             row = self._row(db)
             if row is not None:
                 run_rows.update(db, row.after(added, self._head + len(added)))
+
+    def _keep_outcomes(self, db: sqlite3.Connection, added: Sequence[Event]) -> None:
+        """Other runs find an outcome as soon as it is recorded, or not at all."""
+        entries = [
+            (event.cache, self._number, number)
+            for number, event in enumerate(added, self._head + 1)
+            if type(event) is OutcomeRecorded and event.cache
+        ]
+        if entries:
+            kept_rows.keep(db, entries)
 
     def _lost(self) -> LeaseLost:
         return LeaseLost(

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Literal
 
 from anabranch.errors import JournalCorrupt, JournalError, JournalVersion, RunNotFound
-from anabranch.journal import message_rows, run_rows, segment_rows
+from anabranch.journal import kept_rows, message_rows, run_rows, segment_rows
 
-FORMAT = 2
+FORMAT = 3
 _OLDEST = 1
 _BUSY_SECONDS = 30.0
 _RETRY_SECONDS = 0.005
@@ -28,7 +28,7 @@ _CHECKPOINT_PAGES = (
 )
 
 _SCHEMA = f"{run_rows.SCHEMA}{segment_rows.SCHEMA}"
-_SINCE = {1: message_rows.SCHEMA}
+_SINCE = {1: message_rows.SCHEMA, 2: kept_rows.SCHEMA}
 """What each format has that the one of this number has not. A new file goes the same way as an old one."""
 
 

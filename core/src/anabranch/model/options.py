@@ -7,10 +7,11 @@ a value of the wrong kind with what is expected. `None` means "not asked for": t
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import timedelta
 from typing import Literal, TypeVar
 
 from anabranch.errors import DefinitionError, TransientFailure, UnknownOption, suggestion
+from anabranch.model.caching import Cache
+from anabranch.model.durations import seconds_of
 
 Runtime = Literal["inline", "isolated"]
 Mode = Literal["STOP_ON_FAILURE", "FAIL_FAST", "CONTINUE_ON_FAILURE"]
@@ -96,7 +97,7 @@ class StepOptions:
     timeout: float | None = None
     queue_timeout: float | None = None
     enable_cache: bool | None = None
-    cache: object | None = None
+    cache: Cache | None = None
     resources: Resources | None = None
     image: object | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -145,6 +146,7 @@ class PipelineOptions:
 
 
 Options = TypeVar("Options", StepOptions, PipelineOptions)
+Made = TypeVar("Made", Retry, Resources, Cache)
 
 _ALIASES = {"step_operator": "executor"}
 
@@ -214,14 +216,6 @@ def _seconds(owner: str, name: str, value: object) -> float:
     return seconds
 
 
-def seconds_of(value: object) -> float | None:
-    """A duration in seconds, from a timedelta or a number of seconds; `None` for what is no finite number."""
-    seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        return None
-    return float(seconds) if -math.inf < seconds < math.inf else None
-
-
 def _exceptions(name: str, value: object) -> tuple[type[BaseException], ...]:
     """One class, or several."""
     kinds = tuple(value) if isinstance(value, list | tuple | set | frozenset) else (value,)
@@ -260,13 +254,7 @@ def _retry(owner: str, name: str, value: object) -> Retry:
     if isinstance(value, Retry):
         return value
     if isinstance(value, Mapping):
-        unknown = [key for key in value if key not in {f.name for f in fields(Retry)}]
-        if unknown:
-            known = (f.name for f in fields(Retry))
-            raise UnknownOption(
-                f"unknown option {unknown[0]!r} of retry", owner, suggestion(str(unknown[0]), known)
-            )
-        return Retry(**value)
+        return _made(Retry, value, owner, "option {!r} of retry")
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return Retry(max_attempts=value)
     raise _bad(owner, name, value, "a number of attempts from 1, or Retry(...)")
@@ -293,14 +281,25 @@ def _resources(owner: str, name: str, value: object) -> Resources:
     if isinstance(value, Resources):
         return value
     if isinstance(value, Mapping):
-        unknown = [key for key in value if key not in {f.name for f in fields(Resources)}]
-        if unknown:
-            known = (f.name for f in fields(Resources))
-            raise UnknownOption(
-                f"unknown resource {unknown[0]!r}", owner, suggestion(str(unknown[0]), known)
-            )
-        return Resources(**value)
+        return _made(Resources, value, owner, "resource {!r}")
     raise _bad(owner, name, value, "Resources(cpu=, memory=, gpu=)")
+
+
+def _cache(owner: str, name: str, value: object) -> Cache:
+    if isinstance(value, Cache):
+        return value
+    if isinstance(value, Mapping):
+        return _made(Cache, value, owner, "option {!r} of cache")
+    raise _bad(owner, name, value, "Cache(key=, ttl=, ...)")
+
+
+def _made(kind: type[Made], given: Mapping[str, object], owner: str, what: str) -> Made:
+    """A record from a mapping, as templates give it. Raises `UnknownOption`."""
+    known = {f.name for f in fields(kind)}
+    for name in given:
+        if name not in known:
+            raise UnknownOption(f"unknown {what.format(name)}", owner, suggestion(str(name), known))
+    return kind(**given)  # type: ignore[arg-type]
 
 
 _CHECKS: dict[str, Callable[[str, str, object], object]] = {
@@ -312,6 +311,7 @@ _CHECKS: dict[str, Callable[[str, str, object], object]] = {
     "enable_cache": _boolean,
     "enable_step_logs": _boolean,
     "resources": _resources,
+    "cache": _cache,
     "environment": _mapping,
     "settings": _mapping,
     "substitutions": _mapping,
