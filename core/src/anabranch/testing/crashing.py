@@ -19,9 +19,9 @@ from anabranch.authoring.pipelines import Pipeline
 from anabranch.engine.definitions import PipelineDefinition
 from anabranch.errors import CallError, CapabilityMissing, EntryError
 from anabranch.testing import forking
+from anabranch.testing.campaigns import Campaign
 from anabranch.testing.nurseries import Nursery
 from anabranch.testing.reports import CrashReport, CrashViolation
-from anabranch.testing.trials import Trials
 
 _ENOUGH_MISSES = 3
 _IN_MEMORY = Path("/dev/shm")  # noqa: S108  (a folder of our own is made in it)
@@ -57,33 +57,32 @@ def crash_everywhere(
         _workshop(folder) as root,
         Nursery(entry, bound, root / "first.txt") as first,
         Nursery(entry, bound, root / "second.txt") as second,
+        Campaign(root, first, second, same) as campaign,
     ):
-        trials = Trials(root, first, second, same)
-        trials.undisturbed()
-        reached, missed = _tried(trials, points)
+        reached, missed = _tried(campaign, points)
     if not reached:
         raise CallError(
             f"no run came to point {max(points or (0,))}",
             f"crash_everywhere() of pipeline {definition.name!r}",
-            f"choose points from 1 to {trials.moments}",
+            f"choose points from 1 to {campaign.moments}",
         )
     return CrashReport(
-        moments=trials.moments,
-        writes=trials.moments // 2,
-        invocations=trials.invocations,
+        moments=campaign.moments,
+        writes=campaign.moments // 2,
+        invocations=campaign.invocations,
         points=reached,
         unreached=missed,
-        kills=trials.kills,
-        resumes=trials.resumes,
-        repeated=trials.repeated,
+        kills=campaign.kills,
+        resumes=campaign.resumes,
+        repeated=campaign.repeated,
     )
 
 
-def _tried(trials: Trials, points: Collection[int] | None) -> tuple[int, int]:
+def _tried(campaign: Campaign, points: Collection[int] | None) -> tuple[int, int]:
     """How many points were reached, and how many were not."""
     reached = missed = in_a_row = 0
     for point in count(1) if points is None else sorted(points):
-        if trials.crash(point):
+        if campaign.crash(point):
             reached, in_a_row = reached + 1, 0
         else:
             missed, in_a_row = missed + 1, in_a_row + 1

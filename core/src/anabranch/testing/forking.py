@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
+from anabranch import engine
 from anabranch.authoring.entries import entry_of, reload_pipeline
 from anabranch.authoring.reaching import refuse_unsupported_steps
-from anabranch.engine import awaiting as _  # loaded now, and not in every life that has async steps
 from anabranch.engine.definitions import PipelineDefinition
 from anabranch.engine.launching import launch, relaunch
 from anabranch.errors import AnabranchError
@@ -27,6 +27,9 @@ from anabranch.stacks.places import HOME_VARIABLE
 from anabranch.testing.diaries import Diary, watch_steps
 from anabranch.testing.moments import Moments, marked
 from anabranch.testing.orders import Greeting, Order, read_greeting, read_order
+
+_EARLY = (engine.AsyncSteps,)
+"""Loaded once and here, and not in every life that has async steps."""
 
 
 def main() -> None:

@@ -1,0 +1,111 @@
+"""Many trials of one pipeline: the undisturbed run, and those that are killed and must come to the same."""
+
+import random
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from anabranch.errors import RunFailed
+from anabranch.testing.judging import faults_of_calls, faults_of_end, faults_of_result
+from anabranch.testing.nurseries import Nursery
+from anabranch.testing.trials import Trial
+
+_SECONDS = 60.0
+_TIMES_AS_LONG = 20
+_KILLED_AGAIN = 4
+"""Every fourth run is killed once more while it is resumed."""
+
+
+class Campaign:
+    """Use it in `with`, which runs the pipeline undisturbed.
+
+    `first` and `second` have imported the pipeline, each with its own hashes of texts: the second resumes what the
+    first has begun, as another process of a user would.
+    """
+
+    def __init__(
+        self, root: Path, first: Nursery, second: Nursery, same: Callable[[Any, Any], bool] | None
+    ) -> None:
+        self._root, self._first, self._second, self._same = root, first, second, same
+        self._reference = Trial(0, root / "undisturbed")
+        self._closing = ExitStack()
+        self._seconds = _SECONDS
+        self._expected: object = None
+        self.kills = self.resumes = self.repeated = 0
+
+    def __enter__(self) -> "Campaign":
+        """Raises `RunFailed` if the pipeline fails by itself."""
+        with ExitStack() as closing:
+            trial, begin = closing.enter_context(self._reference), time.monotonic()
+            failed, failure = trial.live(self._first, None), trial.record.state.failure
+            if failed or failure:
+                raise RunFailed(
+                    "the pipeline fails when nobody disturbs it: "
+                    + (f"{failure.type}: {failure.message}" if failure else failed),
+                    "crash_everywhere()",
+                    "make it run to its end first",
+                )
+            trial.refuse(faults_of_end(trial.record))
+            self._seconds = max(_SECONDS, _TIMES_AS_LONG * (time.monotonic() - begin))
+            if self._same is not None:
+                self._expected = self._loaded(trial)
+            self._closing = closing.pop_all()
+        return self
+
+    def __exit__(self, *of_error: Any) -> None:
+        self._closing.close()
+
+    @property
+    def moments(self) -> int:
+        """Of the undisturbed run."""
+        return self._reference.accounts[0].moments
+
+    @property
+    def invocations(self) -> int:
+        """The same."""
+        return len(self._reference.record.state.invocations)
+
+    def crash(self, point: int) -> bool:
+        """Tries one point; False if the run ended before it. Raises `CrashViolation`."""
+        with Trial(point, self._root / f"point-{point}") as trial:
+            self._live(trial, self._first, point)
+            kill_at = self._second_kill(point)
+            while not trial.is_over:
+                self.resumes += 1
+                self._live(trial, self._second, kill_at)
+                kill_at = 0
+            self._judge(trial)
+            self.kills += len(trial.deaths)
+            self.repeated += trial.repeated
+            return bool(trial.deaths)
+
+    def _live(self, trial: Trial, nursery: Nursery, kill_at: int) -> None:
+        """A life that is killed, or completes the run."""
+        failed = trial.live(nursery, self._seconds, kill_at)
+        if failed:
+            raise trial.violation(failed)
+        if not trial.accounts[-1].death:
+            trial.refuse(faults_of_end(trial.record))
+
+    def _second_kill(self, point: int) -> int:
+        """A later moment, the same whenever this point is tried; 0 for most points."""
+        if point % _KILLED_AGAIN:
+            return 0
+        share = random.Random(point).random()  # noqa: S311  (it keeps no secret)
+        return 1 + int(share * max(4, self.moments - point))
+
+    def _judge(self, trial: Trial) -> None:
+        reference, record = self._reference.record, trial.record
+        trial.refuse(faults_of_end(record))
+        if self._same is None:
+            trial.refuse(faults_of_calls(reference, record))
+            trial.refuse(faults_of_result(reference, record))
+        elif not self._same(self._expected, self._loaded(trial)):
+            raise trial.violation("same() says that the result is another one")
+
+    def _loaded(self, trial: Trial) -> object:
+        """What the run returned, which may be of the pipeline's own classes."""
+        with self._first.module_alike():
+            return trial.loaded()
