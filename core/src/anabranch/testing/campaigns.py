@@ -1,21 +1,34 @@
 """Many trials of one pipeline: the undisturbed run, and those that are killed and must come to the same."""
 
+import os
 import random
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from anabranch.errors import RunFailed
 from anabranch.testing.judging import faults_of_calls, faults_of_end, faults_of_result
-from anabranch.testing.nurseries import Nursery
+from anabranch.testing.nurseries import Lane, Nursery
 from anabranch.testing.trials import Trial
 
+MOST_LANES = 8
 _SECONDS = 60.0
 _TIMES_AS_LONG = 20
 _KILLED_AGAIN = 4
 """Every fourth run is killed once more while it is resumed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What became of a point. No `kills`: the run ended before it."""
+
+    point: int
+    kills: int
+    resumes: int
+    repeated: int
 
 
 class Campaign:
@@ -33,13 +46,12 @@ class Campaign:
         self._closing = ExitStack()
         self._seconds = _SECONDS
         self._expected: object = None
-        self.kills = self.resumes = self.repeated = 0
 
     def __enter__(self) -> "Campaign":
         """Raises `RunFailed` if the pipeline fails by itself."""
         with ExitStack() as closing:
             trial, begin = closing.enter_context(self._reference), time.monotonic()
-            failed, failure = trial.live(self._first, None), trial.record.state.failure
+            failed, failure = trial.live(self._first.lanes[0], None), trial.record.state.failure
             if failed or failure:
                 raise RunFailed(
                     "the pipeline fails when nobody disturbs it: "
@@ -50,7 +62,8 @@ class Campaign:
             trial.refuse(faults_of_end(trial.record))
             self._seconds = max(_SECONDS, _TIMES_AS_LONG * (time.monotonic() - begin))
             if self._same is not None:
-                self._expected = self._loaded(trial)
+                closing.enter_context(self._first.module_alike())  # for values of its classes
+                self._expected = trial.loaded()
             self._closing = closing.pop_all()
         return self
 
@@ -63,27 +76,30 @@ class Campaign:
         return self._reference.accounts[0].moments
 
     @property
+    def lanes(self) -> int:
+        """How many runs at once keep this machine busy: the more, the more a run waits and sleeps."""
+        share = max(self._reference.accounts[0].busy, 0.01)
+        return min(MOST_LANES, max(1, round((os.cpu_count() or 1) / share)))
+
+    @property
     def invocations(self) -> int:
         """The same."""
         return len(self._reference.record.state.invocations)
 
-    def crash(self, point: int) -> bool:
-        """Tries one point; False if the run ended before it. Raises `CrashViolation`."""
+    def crash(self, point: int, lane: int) -> Tried:
+        """Tries one point, in one lane of both nurseries. Raises `CrashViolation`."""
         with Trial(point, self._root / f"point-{point}") as trial:
-            self._live(trial, self._first, point)
+            self._live(trial, self._first.lanes[lane], point)
             kill_at = self._second_kill(point)
             while not trial.is_over:
-                self.resumes += 1
-                self._live(trial, self._second, kill_at)
+                self._live(trial, self._second.lanes[lane], kill_at)
                 kill_at = 0
             self._judge(trial)
-            self.kills += len(trial.deaths)
-            self.repeated += trial.repeated
-            return bool(trial.deaths)
+            return Tried(point, len(trial.deaths), len(trial.accounts) - 1, trial.repeated)
 
-    def _live(self, trial: Trial, nursery: Nursery, kill_at: int) -> None:
+    def _live(self, trial: Trial, lane: Lane, kill_at: int) -> None:
         """A life that is killed, or completes the run."""
-        failed = trial.live(nursery, self._seconds, kill_at)
+        failed = trial.live(lane, self._seconds, kill_at)
         if failed:
             raise trial.violation(failed)
         if not trial.accounts[-1].death:
@@ -102,10 +118,5 @@ class Campaign:
         if self._same is None:
             trial.refuse(faults_of_calls(reference, record))
             trial.refuse(faults_of_result(reference, record))
-        elif not self._same(self._expected, self._loaded(trial)):
+        elif not self._same(self._expected, trial.loaded()):
             raise trial.violation("same() says that the result is another one")
-
-    def _loaded(self, trial: Trial) -> object:
-        """What the run returned, which may be of the pipeline's own classes."""
-        with self._first.module_alike():
-            return trial.loaded()

@@ -1,16 +1,11 @@
-"""Kills a pipeline's driver at every moment that could matter, resumes the run, and sees that no harm was done.
-
-A *point* is the number of a moment (see `moments`) at which a run is killed. How many there are differs a little from
-run to run, because threads share writes; so points are tried in order until a few runs in a row end before theirs.
-"""
+"""Kills a pipeline's driver at every moment that could matter, resumes the run, and sees that no harm was done."""
 
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +14,11 @@ from anabranch.authoring.pipelines import Pipeline
 from anabranch.engine.definitions import PipelineDefinition
 from anabranch.errors import CallError, CapabilityMissing, EntryError
 from anabranch.testing import forking
-from anabranch.testing.campaigns import Campaign
+from anabranch.testing.campaigns import MOST_LANES, Campaign, Tried
 from anabranch.testing.nurseries import Nursery
 from anabranch.testing.reports import CrashReport, CrashViolation
+from anabranch.testing.sweeps import Sweep
 
-_ENOUGH_MISSES = 3
 _IN_MEMORY = Path("/dev/shm")  # noqa: S108  (a folder of our own is made in it)
 
 
@@ -55,40 +50,33 @@ def crash_everywhere(
     entry = entry_of(definition)
     with (
         _workshop(folder) as root,
-        Nursery(entry, bound, root / "first.txt") as first,
-        Nursery(entry, bound, root / "second.txt") as second,
+        Nursery(entry, bound, root / "first.txt", MOST_LANES) as first,
+        Nursery(entry, bound, root / "second.txt", MOST_LANES) as second,
         Campaign(root, first, second, same) as campaign,
     ):
-        reached, missed = _tried(campaign, points)
-    if not reached:
+        tried = Sweep(campaign, points).go(campaign.lanes)
+        report = _report(campaign, tried)
+    if not report.points:
         raise CallError(
             f"no run came to point {max(points or (0,))}",
             f"crash_everywhere() of pipeline {definition.name!r}",
-            f"choose points from 1 to {campaign.moments}",
+            f"choose points from 1 to {report.moments}",
         )
+    return report
+
+
+def _report(campaign: Campaign, tried: Sequence[Tried]) -> CrashReport:
+    reached = [each for each in tried if each.kills]
     return CrashReport(
         moments=campaign.moments,
-        writes=campaign.moments // 2,
+        writes=len({(each.point + 1) // 2 for each in reached}),
         invocations=campaign.invocations,
-        points=reached,
-        unreached=missed,
-        kills=campaign.kills,
-        resumes=campaign.resumes,
-        repeated=campaign.repeated,
+        points=len(reached),
+        unreached=len(tried) - len(reached),
+        kills=sum(each.kills for each in reached),
+        resumes=sum(each.resumes for each in reached),
+        repeated=sum(each.repeated for each in reached),
     )
-
-
-def _tried(campaign: Campaign, points: Collection[int] | None) -> tuple[int, int]:
-    """How many points were reached, and how many were not."""
-    reached = missed = in_a_row = 0
-    for point in count(1) if points is None else sorted(points):
-        if campaign.crash(point):
-            reached, in_a_row = reached + 1, 0
-        else:
-            missed, in_a_row = missed + 1, in_a_row + 1
-        if points is None and in_a_row == _ENOUGH_MISSES:
-            break
-    return reached, missed
 
 
 @contextmanager

@@ -7,6 +7,7 @@ one by one.
 
 import json
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,8 @@ class Account:
 
     `executed` are attempts at steps in their order; `kept` the outcomes that the journal said it had, by the number of
     the event, and `head` the last event of which it said so. `moments` is 0 if the life was killed, and `death` then
-    says at which moment; it is empty where something else ended the process.
+    says at which moment; it is empty where something else ended the process. `busy` is the share of its time in which
+    the life used a processor.
     """
 
     run: RunId | None = None
@@ -33,12 +35,14 @@ class Account:
     head: int = 0
     moments: int = 0
     death: str = ""
+    busy: float = 1.0
 
 
 class Diary:
     """Of the process that opens it."""
 
     def __init__(self, path: Path) -> None:
+        self._opened = time.monotonic()
         self._file = os.open(path, os.O_APPEND | os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
 
     def begins(self, run: RunId) -> None:
@@ -59,6 +63,8 @@ class Diary:
         self._write("death", moment)
 
     def ends(self, moments: int) -> None:
+        seconds = time.monotonic() - self._opened
+        self._write("busy", time.process_time() / max(seconds, 1e-9))
         self._write("moments", moments)
 
     def _write(self, *words: object) -> None:
@@ -78,6 +84,7 @@ def read_diary(path: Path) -> Account:
         head=_last(told, "kept", 0),
         moments=_last(told, "moments", 0),
         death=_last(told, "death", ""),
+        busy=_last(told, "busy", 1.0),
     )
 
 

@@ -1,19 +1,21 @@
 """The process that driver lives are forked from: `python -m anabranch.testing.forking`.
 
 It imports the pipeline and the engine once, so that a life costs what it does and not what Python costs to start. It
-starts no thread, for a fork would lose it. Orders come as lines on its standard input; it answers each with the id of
-the process that it has forked, and then with how that ended.
+starts no thread, for a fork would lose it. Its parent gives it a number of connections, each of which is served by a
+process of its own: an order comes as a line, and is answered with the id of the process that was forked for it, and
+then with how that ended.
 """
 
 import gc
 import json
 import os
 import pickle
+import socket
 import sys
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import NoReturn
 
 from anabranch import engine
 from anabranch.authoring.entries import entry_of, reload_pipeline
@@ -33,24 +35,21 @@ _EARLY = (engine.AsyncSteps,)
 
 
 def main() -> None:
-    """Serves until its standard input ends."""
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    """Answers to the greeting, and then serves until all connections to it have ended."""
+    answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the user's modules print is no answer
     greeting = read_greeting(sys.stdin.buffer.readline())
     try:
         definition, arguments = _made_ready(greeting)
     except BaseException as error:  # noqa: BLE001  (a user's module may raise anything when it is imported)
-        _say(answers, error=_lines_of(error))
-        return
-    _say(answers, module=definition.function.__module__)
-    gc.freeze()  # what is here is shared with all that are forked, and none of them need look through it
-    for line in sys.stdin.buffer:
-        order = read_order(line)
-        process = os.fork()
-        if process == 0:
-            _live(order, definition, arguments)
-        _say(answers, process=process)
-        _say(answers, status=os.waitpid(process, 0)[1])
+        answer: dict[str, object] = {"error": _lines_of(error)}
+    else:
+        answer = {"module": definition.function.__module__}
+    answers.write(json.dumps(answer) + "\n")
+    answers.close()
+    if "module" in answer:
+        gc.freeze()  # what is here is shared with all that are forked, and none of them need look through it
+        _split(definition, arguments)
 
 
 def open_apart(folder: str) -> Stack:
@@ -66,6 +65,34 @@ def _made_ready(greeting: Greeting) -> tuple[PipelineDefinition, Mapping[str, ob
     sys.modules.setdefault(str(greeting.entry["module"]), module)
     open_apart(os.devnull).close()  # the plugins are imported
     return definition, pickle.loads(greeting.arguments)  # noqa: S301  (our own parent has pickled it)
+
+
+def _split(definition: PipelineDefinition, arguments: Mapping[str, object]) -> None:
+    """A process for each connection, so that as many lives go on at once; they need import nothing."""
+    connections = [socket.socket(fileno=int(number)) for number in sys.argv[1:]]
+    for mine in connections:
+        if os.fork() == 0:
+            for other in connections:
+                if other is not mine:
+                    other.close()
+            _serve(mine, definition, arguments)
+            os._exit(0)
+    for connection in connections:
+        connection.close()
+    for _ in connections:
+        os.wait()
+
+
+def _serve(
+    connection: socket.socket, definition: PipelineDefinition, arguments: Mapping[str, object]
+) -> None:
+    for line in connection.makefile("rb"):
+        order = read_order(line)
+        process = os.fork()
+        if process == 0:
+            _live(order, definition, arguments)
+        connection.sendall(b"%d\n" % process)
+        connection.sendall(b"%d\n" % os.waitpid(process, 0)[1])
 
 
 def _live(
@@ -103,10 +130,6 @@ def _drive(order: Order, definition: PipelineDefinition, arguments: Mapping[str,
         else:
             launch(definition, arguments, entry_of(definition), stack)
     diary.ends(moments.count)
-
-
-def _say(answers: TextIO, **words: Any) -> None:
-    answers.write(json.dumps(words) + "\n")
 
 
 def _lines_of(error: BaseException) -> list[str]:

@@ -1,30 +1,71 @@
-"""The parent's side of the process that driver lives are forked from."""
+"""The parent's side of the process that driver lives are forked from, and of its lanes."""
 
 import json
 import os
 import pickle
 import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from anabranch.errors import EntryError, NotSerializable
 from anabranch.journal.events import Json
 from anabranch.testing.orders import Greeting, Order
 
 
+class Lane:
+    """One driver life at a time, in a process that another forks."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection, self._received = connection, b""
+
+    def live(self, order: Order, seconds: float | None) -> int | None:
+        """A driver life, from its beginning to its end: how it ended, as of `os.waitpid`.
+
+        `None` if it had not ended after `seconds`, and was killed for it; `seconds=None` waits for ever.
+        """
+        self._connection.sendall(order.line().encode())
+        process = self._answer()
+        if self._received or select.select([self._connection], [], [], seconds)[0]:
+            return self._answer()
+        with suppress(ProcessLookupError):  # it has ended just now
+            os.kill(process, signal.SIGKILL)
+        self._answer()
+        return None
+
+    def _answer(self) -> int:
+        while b"\n" not in self._received:
+            received = self._connection.recv(1024)
+            self._received += received
+            if not received:
+                raise self._ended()
+        line, _, self._received = self._received.partition(b"\n")
+        return int(line)
+
+    @staticmethod
+    def _ended() -> EntryError:
+        return EntryError(
+            "a process that drivers are forked from has ended",
+            "crash_everywhere()",
+            "see whether something on this machine ends processes",
+        )
+
+
 class Nursery:
     """Use it in `with`. `printed` is where the process writes what nobody asked it."""
 
     def __init__(
-        self, entry: dict[str, Json], arguments: Mapping[str, object], printed: Path
+        self, entry: dict[str, Json], arguments: Mapping[str, object], printed: Path, count: int
     ) -> None:
-        self._entry, self._arguments, self._printed = entry, arguments, printed
-        self._process: subprocess.Popen[bytes] | None = None
+        self._entry, self._arguments = entry, arguments
+        self._printed, self._count = printed, count
+        self._closing = ExitStack()
+        self.lanes: list[Lane] = []
         self._module = ""
 
     def __enter__(self) -> "Nursery":
@@ -34,90 +75,72 @@ class Nursery:
             arguments=_pickled(self._arguments),
             path=tuple(entry or os.getcwd() for entry in sys.path),
         )
-        with self._printed.open("wb") as printed:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "anabranch.testing.forking"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=printed,
-                bufsize=0,
-            )
-        try:
-            self._send(greeting.line())
-            self._module = self._greeted()
-        except BaseException:
-            self.__exit__()
-            raise
+        with ExitStack() as closing:
+            ends = [self._lane(closing) for _ in range(self._count)]
+            answer = self._started(greeting, ends, closing)
+            self._module = self._greeted(answer)
+            self._closing = closing.pop_all()
         return self
 
     def __exit__(self, *of_error: object) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            with process:  # closes its pipes and waits
-                pass
-
-    def live(self, order: Order, seconds: float | None) -> int | None:
-        """A driver life, from its beginning to its end: how it ended, as of `os.waitpid`.
-
-        `None` if it had not ended after `seconds`, and was killed for it; `seconds=None` waits for ever.
-        """
-        self._send(order.line())
-        process, in_time = self._answer()["process"], True
-        if not select.select([self._answers], [], [], seconds)[0]:
-            in_time = False
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-        status: int = self._answer()["status"]
-        return status if in_time else None
+        self._closing.close()
 
     @contextmanager
     def module_alike(self) -> Iterator[None]:
         """Here too, the pipeline's module goes by the name that it has there: what was pickled there needs it."""
         here = sys.modules[str(self._entry["module"])]
-        is_alias = (
-            sys.modules.setdefault(self._module, here) is here and here.__name__ != self._module
-        )
+        is_new = sys.modules.setdefault(self._module, here) is here
         try:
             yield
         finally:
-            if is_alias:
+            if is_new and here.__name__ != self._module:
                 sys.modules.pop(self._module)
 
-    @property
-    def _pipes(self) -> "subprocess.Popen[bytes]":
-        assert self._process is not None, "use it in with"
-        return self._process
+    def _lane(self, closing: ExitStack) -> socket.socket:
+        """Makes a lane; returns the end of its connection that is for the other process."""
+        mine, other = socket.socketpair()
+        self.lanes.append(Lane(closing.enter_context(mine)))
+        return other
 
-    @property
-    def _answers(self) -> IO[bytes]:
-        assert self._pipes.stdout is not None
-        return self._pipes.stdout
+    def _started(
+        self, greeting: Greeting, ends: list[socket.socket], closing: ExitStack
+    ) -> "subprocess.Popen[bytes]":
+        numbers = [end.fileno() for end in ends]
+        with self._printed.open("wb") as printed, ExitStack() as given:
+            for end in ends:
+                given.enter_context(end)
+            process = subprocess.Popen(  # noqa: S603  (this very program)
+                [sys.executable, "-m", "anabranch.testing.forking", *map(str, numbers)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=printed,
+                pass_fds=numbers,
+            )
+        closing.enter_context(process)
+        closing.callback(process.kill)
+        with suppress(BrokenPipeError):  # that there is no answer tells more
+            assert process.stdin is not None
+            process.stdin.write(greeting.line().encode())
+            process.stdin.flush()
+        return process
 
-    def _send(self, line: str) -> None:
-        assert self._pipes.stdin is not None
-        with suppress(BrokenPipeError):  # the answer that does not come is an error of its own
-            self._pipes.stdin.write(line.encode())
-
-    def _greeted(self) -> str:
-        answer = self._answer()
-        if "error" in answer:
-            what, to, do = answer["error"]
-            where = to or str(self._entry["file"] or self._entry["module"])
-            raise EntryError(what, where, do or f"import it alone: {sys.executable} {where}")
-        return str(answer["module"])
-
-    def _answer(self) -> dict[str, Any]:
-        line = self._answers.readline()
+    def _greeted(self, process: "subprocess.Popen[bytes]") -> str:
+        """The name of the pipeline's module there."""
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        place = str(self._entry["file"] or self._entry["module"])
         if not line:
             last = self._printed.read_text(errors="replace").strip().splitlines()[-1:]
             raise EntryError(
-                f"the process that drivers are forked from has ended: {' '.join(last)}",
-                str(self._entry["file"] or self._entry["module"]),
-                "see whether its import ends the process, or starts threads",
+                f"a process that imports the pipeline ends at that: {' '.join(last)}",
+                place,
+                "put what the file does beyond definitions under if __name__ == ...",
             )
         answer: dict[str, Any] = json.loads(line)
-        return answer
+        if "error" in answer:
+            what, to, do = answer["error"]
+            raise EntryError(what, to or place, do or f"try it alone: {sys.executable} {place}")
+        return str(answer["module"])
 
 
 def _pickled(arguments: Mapping[str, object]) -> bytes:

@@ -13,7 +13,7 @@ from anabranch.stacks import Stack
 from anabranch.testing.diaries import Account, read_diary
 from anabranch.testing.forking import open_apart
 from anabranch.testing.judging import NOTHING, Record, faults_of_life, last_events, unfinished
-from anabranch.testing.nurseries import Nursery
+from anabranch.testing.nurseries import Lane
 from anabranch.testing.orders import Order
 from anabranch.testing.reports import CrashViolation
 
@@ -52,7 +52,7 @@ class Trial:
         """The moments of its kills."""
         return [account.death for account in self.accounts if account.death]
 
-    def live(self, nursery: Nursery, seconds: float | None, kill_at: int = 0) -> str:
+    def live(self, lane: Lane, seconds: float | None, kill_at: int = 0) -> str:
         """One life of at most `seconds`, which dies at moment `kill_at`, or not if that is 0.
 
         Returns why it failed; empty if it came to its end, or was killed as ordered. Raises `CrashViolation` if the
@@ -61,7 +61,7 @@ class Trial:
         order = Order(
             folder=str(self.folder), life=len(self.accounts) + 1, run=self._run, kill_at=kill_at
         )
-        status = nursery.live(order, seconds)
+        status = lane.live(order, seconds)
         account, before = read_diary(order.diary), self.record
         self.repeated += unfinished(before, self.accounts, account)
         self.accounts.append(account)
