@@ -82,7 +82,7 @@ def _report(campaign: Campaign, tried: Sequence[Tried]) -> CrashReport:
 @contextmanager
 def _workshop(folder: str | os.PathLike[str] | None) -> Iterator[Path]:
     """A new folder for the runs, which is removed unless it holds the run of a violation."""
-    place = Path(folder) if folder is not None else _IN_MEMORY
+    place = Path(folder).absolute() if folder is not None else _IN_MEMORY
     if folder is not None:
         place.mkdir(parents=True, exist_ok=True)
     usable = place.is_dir() and os.access(place, os.W_OK)

@@ -66,10 +66,11 @@ class Nursery:
         self._printed, self._count = printed, count
         self._closing = ExitStack()
         self.lanes: list[Lane] = []
+        self._process: subprocess.Popen[bytes] | None = None
         self._module = ""
 
     def __enter__(self) -> "Nursery":
-        """Raises `EntryError` or `NotSerializable` if the pipeline or its arguments cannot be had there."""
+        """Starts the process. Raises `NotSerializable`."""
         greeting = Greeting(
             entry=self._entry,
             arguments=_pickled(self._arguments),
@@ -77,13 +78,17 @@ class Nursery:
         )
         with ExitStack() as closing:
             ends = [self._lane(closing) for _ in range(self._count)]
-            answer = self._started(greeting, ends, closing)
-            self._module = self._greeted(answer)
+            self._process = self._started(greeting, ends, closing)
             self._closing = closing.pop_all()
         return self
 
     def __exit__(self, *of_error: object) -> None:
         self._closing.close()
+
+    def wait(self) -> None:
+        """Until it has imported the pipeline. Raises `EntryError` if it cannot."""
+        assert self._process is not None, "use it in with"
+        self._module = self._greeted(self._process)
 
     @contextmanager
     def module_alike(self) -> Iterator[None]:

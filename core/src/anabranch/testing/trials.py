@@ -69,13 +69,13 @@ class Trial:
         self.refuse(faults_of_life(before, account, self.record))
         return "" if status == 0 or account.death else _failure(order, status)
 
-    def refuse(self, faults: Iterable[str]) -> None:
-        """Raises the first of them."""
+    def refuse(self, faults: Iterable[str], hint: str = "") -> None:
+        """Raises the first of them. `hint` is a remedy beside a look at the run."""
         fault = next(iter(faults), None)
         if fault is not None:
-            raise self.violation(fault)
+            raise self.violation(fault, hint)
 
-    def violation(self, what: str) -> CrashViolation:
+    def violation(self, what: str, hint: str = "") -> CrashViolation:
         """The error that says it of this trial."""
         if not self.point:
             where, how = "the undisturbed run", "mend this first"
@@ -83,7 +83,7 @@ class Trial:
             killed = ", and then ".join(self.deaths) or "not killed yet"
             where = f"point {self.point}: killed {killed}; last events: {last_events(self.record)}"
             how = f"repeat it with points=[{self.point}]"
-        return CrashViolation(what, where, f"{how}; its run is kept in {self.folder}")
+        return CrashViolation(what, where, f"{how}; its run is kept in {self.folder}{hint}")
 
     def loaded(self) -> object:
         """What the run returned."""
