@@ -90,7 +90,7 @@ def test_a_report_is_one_line_that_counts(project: Any) -> None:
     assert report.kills == 3 + 1, "every fourth point is killed while it is resumed, too"
     assert str(report) == (
         "crash_everywhere: 3 crashes (1 more while resuming) at 3 writes of 3 calls; 0 lost, 0 twice, equal results;"
-        f" {report.repeated} unfinished attempts made again"
+        f" {report.repeated} attempt{'s' * (report.repeated != 1)} made again that had no outcome"
     )
 
 
@@ -231,4 +231,4 @@ def test_a_script_that_calls_it_without_a_guard_is_told_to_have_one(project: Any
     bare, guarded = project.python("bare.py"), project.python("guarded.py")
 
     assert 'put the call into a test, or under if __name__ == "__main__":' in bare.stderr
-    assert guarded.stdout.startswith("crash_everywhere: 1 crashes at 1 writes"), guarded.stderr
+    assert guarded.stdout.startswith("crash_everywhere: 1 crash at 1 write of"), guarded.stderr

@@ -83,7 +83,8 @@ class Campaign:
     def lanes(self) -> int:
         """How many runs at once keep this machine busy: the more, the more a run waits and sleeps."""
         share = max(self._reference.accounts[0].busy, 0.01)
-        return min(MOST_LANES, max(1, round((os.cpu_count() or 1) / share)))
+        cores = os.cpu_count() or 1
+        return min(MOST_LANES, max(cores, round(cores / share / 2)))
 
     @property
     def invocations(self) -> int:

@@ -24,12 +24,18 @@ class CrashReport:
     repeated: int
 
     def __str__(self) -> str:
-        again = f" ({self.kills - self.points} more while resuming)"
+        more = self.kills - self.points
+        again = f" ({more} more while resuming)" if more else ""
+        crashes, repeated = _many(self.points, "crash", "es"), _many(self.repeated, "attempt")
+        writes, calls = _many(self.writes, "write"), _many(self.invocations, "call")
         return (
-            f"crash_everywhere: {self.points} crashes{again if self.kills > self.points else ''}"
-            f" at {self.writes} writes of {self.invocations} calls;"
-            f" 0 lost, 0 twice, equal results; {self.repeated} unfinished attempts made again"
+            f"crash_everywhere: {crashes}{again} at {writes} of {calls};"
+            f" 0 lost, 0 twice, equal results; {repeated} made again that had no outcome"
         )
+
+
+def _many(count: int, noun: str, ending: str = "s") -> str:
+    return f"{count} {noun}{'' if count == 1 else ending}"
 
 
 class CrashViolation(AnabranchError, AssertionError):
