@@ -55,11 +55,11 @@ class Campaign:
         self._second.wait()
         with ExitStack() as closing:
             trial, begin = closing.enter_context(self._reference), time.monotonic()
-            failed, failure = trial.live(self._first.lanes[0], None), trial.record.state.failure
-            if failed or failure:
+            failed = trial.live(self._first.lanes[0], None)
+            if not trial.is_over:
+                why = failed or next(faults_of_end(trial.record))
                 raise RunFailed(
-                    "the pipeline fails when nobody disturbs it: "
-                    + (f"{failure.type}: {failure.message}" if failure else failed),
+                    f"the pipeline does not succeed when nobody disturbs it: {why}",
                     "crash_everywhere()",
                     "make it run to its end first",
                 )

@@ -13,6 +13,7 @@ import pickle
 import socket
 import sys
 import traceback
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
@@ -36,6 +37,7 @@ _EARLY = (engine.AsyncSteps,)
 
 def main() -> None:
     """Answers to the greeting, and then serves until all connections to it have ended."""
+    warnings.filterwarnings("ignore", ".*fork", DeprecationWarning)  # of threads that imports begin
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the user's modules print is no answer
     greeting = read_greeting(sys.stdin.buffer.readline())

@@ -29,31 +29,30 @@ class Lane:
 
         `None` if it had not ended after `seconds`, and was killed for it; `seconds=None` waits for ever.
         """
-        self._connection.sendall(order.line().encode())
-        process = self._answer()
-        if self._received or select.select([self._connection], [], [], seconds)[0]:
-            return self._answer()
-        with suppress(ProcessLookupError):  # it has ended just now
-            os.kill(process, signal.SIGKILL)
-        self._answer()
+        try:
+            self._connection.sendall(order.line().encode())
+            process = self._answer()
+            if self._received or select.select([self._connection], [], [], seconds)[0]:
+                return self._answer()
+            with suppress(ProcessLookupError):  # it has ended just now
+                os.kill(process, signal.SIGKILL)
+            self._answer()
+        except ConnectionError as error:
+            raise EntryError(
+                "a process that drivers are forked from has ended",
+                "crash_everywhere()",
+                "see whether something on this machine ends processes",
+            ) from error
         return None
 
     def _answer(self) -> int:
         while b"\n" not in self._received:
             received = self._connection.recv(1024)
-            self._received += received
             if not received:
-                raise self._ended()
+                raise ConnectionResetError
+            self._received += received
         line, _, self._received = self._received.partition(b"\n")
         return int(line)
-
-    @staticmethod
-    def _ended() -> EntryError:
-        return EntryError(
-            "a process that drivers are forked from has ended",
-            "crash_everywhere()",
-            "see whether something on this machine ends processes",
-        )
 
 
 class Nursery:
