@@ -45,7 +45,7 @@ class Trial:
 
     @property
     def is_over(self) -> bool:
-        return self.record.state.status == "completed" and self.record.state.end_number > 0
+        return self.record.state.status == "completed"
 
     @property
     def deaths(self) -> list[str]:
@@ -67,6 +67,8 @@ class Trial:
         self.accounts.append(account)
         self._read(self._run or account.run)
         self.refuse(faults_of_life(before, account, self.record))
+        if status is None:
+            return f"the driver had not come to its end after {seconds:.0f} s"
         return "" if status == 0 or account.death else _failure(order, status)
 
     def refuse(self, faults: Iterable[str], hint: str = "") -> None:
@@ -108,10 +110,8 @@ class Trial:
             raise self.violation(error.what) from error
 
 
-def _failure(order: Order, status: int | None) -> str:
+def _failure(order: Order, status: int) -> str:
     """By what the life has printed last at the left margin: that is where Python names an exception."""
-    if status is None:
-        return "the driver did not come to its end"
     lines = order.printed.read_text(errors="replace").splitlines() if order.printed.exists() else []
     last = [line for line in lines if line and not line[0].isspace()][-1:]
     how = f"by signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else "with an error"
