@@ -4,6 +4,7 @@ The engine is broken by the pipeline's file, in those processes alone that are k
 """
 
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent, indent
@@ -77,7 +78,7 @@ BROKEN = {
         from anabranch.engine.reusing import Reuse
         Reuse.stands_in = lambda self, node: False
         """,
-        "has two outcomes",
+        "has two outcomes|was executed again",
     ),
     "a resume that trusts no outcome": (
         """
@@ -137,7 +138,7 @@ def in_killed_processes(text: str) -> str:
 def test_a_broken_engine_is_found(fault: str, violation: Any) -> None:
     breaking, named = BROKEN[fault]
 
-    assert named in str(violation(in_killed_processes(breaking)))
+    assert re.search(named, violation(in_killed_processes(breaking)).what)
 
 
 def test_chance_that_is_drawn_anew_is_found_though_results_may_differ(violation: Any) -> None:
