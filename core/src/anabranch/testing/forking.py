@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from anabranch import engine
+from anabranch.artifacts import cloud_pickles, pickles
 from anabranch.authoring.entries import entry_of, reload_pipeline
 from anabranch.authoring.reaching import refuse_unsupported_steps
 from anabranch.engine.definitions import PipelineDefinition
@@ -31,8 +32,8 @@ from anabranch.testing.diaries import Diary, watch_steps
 from anabranch.testing.moments import Moments, marked
 from anabranch.testing.orders import Greeting, Order, read_greeting, read_order
 
-_EARLY = (engine.AsyncSteps,)
-"""Loaded once and here, and not in every life that has async steps."""
+_EARLY = (engine.AsyncSteps, pickles, cloud_pickles)
+"""Loaded once and here, and not in every life that has async steps, or exceptions."""
 
 
 def main() -> None:
