@@ -49,6 +49,12 @@ def test_the_home_folder_can_be_elsewhere(tmp_path: Path, monkeypatch: pytest.Mo
         assert stack.home == tmp_path / "elsewhere"
 
 
+def test_a_stack_can_be_opened_for_another_environment(tmp_path: Path) -> None:
+    with open_stack(environ={"ANABRANCH_HOME": str(tmp_path / "apart")}) as stack:
+        assert stack.home == tmp_path / "apart"
+    assert os.environ.get("ANABRANCH_HOME") != str(tmp_path / "apart")
+
+
 def test_a_relative_home_starts_at_the_current_directory(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,14 +16,17 @@ from anabranch.stacks.stack import Stack
 
 
 def open_stack(
-    name: str | None = None, start: Path | None = None, plugins: Iterable[str] = ()
+    name: str | None = None,
+    start: Path | None = None,
+    plugins: Iterable[str] = (),
+    environ: Mapping[str, str] = os.environ,
 ) -> Stack:
     """The stack `name`, or the active one, for the project around `start` (`None`: the current directory).
 
-    `plugins` are options such as `"no:kubernetes"`. Components only assign when they are made: nothing is reached and
-    nothing is written before a run begins. Raises `StackError`.
+    `plugins` are options such as `"no:kubernetes"`. `environ` has `ANABRANCH_HOME` and the like. Components only
+    assign when they are made: nothing is reached and nothing is written before a run begins. Raises `StackError`.
     """
-    assembly = assemble(name, start, plugins)
+    assembly = assemble(name, start, plugins, environ)
     orchestrator, executors = assembly.orchestrator(), assembly.executors()
     refuse_jobs(assembly, orchestrator, executors)
     able = abilities(orchestrator, executors)
