@@ -134,6 +134,7 @@ def grammar() -> Parser:
     )
     _starting(top)
     _going_on(top)
+    _asking(top)
     runs = top.branch("runs", "look at runs", "They are kept in the journal of the stack.")
     _looking(runs)
     _keeping(top, runs)
@@ -209,6 +210,12 @@ def _going_on(top: Parser) -> None:
         help="a step's name, a call of it (train_2, tune/train_2), or a child pipeline",
     )
     _argument_option(rerun)
+    for parser in (resume, rerun):
+        parser.option("--stack", metavar="NAME", help=_STACK)
+    _plugin_option(resume)
+
+
+def _asking(top: Parser) -> None:
     explain = top.branch(
         "explain",
         "say why each call of a run ran or was reused, and what an edit since has changed",
@@ -231,8 +238,7 @@ def _going_on(top: Parser) -> None:
         action="store_false",
         help="leave a paused run to whoever resumes it next",
     )
-    rerun.option("--stack", metavar="NAME", help=_STACK)
-    for parser in (resume, explain, answer):
+    for parser in (explain, answer):
         parser.option("--stack", metavar="NAME", help=_STACK)
         _plugin_option(parser)
 

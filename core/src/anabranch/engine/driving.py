@@ -77,6 +77,13 @@ class Driver:
             fingerprints=given.fingerprints,
             settle=self._scheduler.settle,
         )
+        self._make_what_runs(given)
+        self._make_what_waits(given)
+        self._admitted: dict[int, Definition] = {}
+        self._renewed = time.monotonic()
+        self._crash: BaseException | None = None
+
+    def _make_what_runs(self, given: Circumstances) -> None:
         self._bodies = Bodies(self, self._scheduler)
         self._children = Children(
             root=given.run,
@@ -105,6 +112,8 @@ class Driver:
             drop=self._dispatching.drop,
             check=self.check,
         )
+
+    def _make_what_waits(self, given: Circumstances) -> None:
         self._stopping = Stopping(
             scheduler=self._scheduler,
             pool=self._dispatching.pool,
@@ -132,9 +141,6 @@ class Driver:
             {"cancel": self._cancel_asked, "answer": self.waits.offer},
         )
         self._watches = Watches(self._attending, given.replay, given.recorder)
-        self._admitted: dict[int, Definition] = {}
-        self._renewed = time.monotonic()
-        self._crash: BaseException | None = None
 
     @property
     def graph(self) -> Mapping[InvocationId, Node]:
