@@ -79,7 +79,8 @@ async def waiting(count: int) -> dict[str, object]:
     """An async child."""
     found = await asyncio.gather(*(nap.submit(n + 50) for n in range(count)))
     await anabranch.sleep(0.003)
-    return {"sum": total(found), "count": count}
+    answer = await anabranch.wait_for("more", int)
+    return {"sum": total(found), "count": count + answer}
 
 
 @pipeline
@@ -95,6 +96,7 @@ def everything() -> dict[str, object]:
     tried = [third_time(1), third_time.submit(2)]
     children = [family.submit(n) for n in (6, 7)]
     inner = waiting(5)
+    approved = anabranch.wait_for("approve", bool, "Go on?")
     shifted = total.map([[n] for n in range(10)], extra=unmapped(chain))
     relay = square.submit(3)
     for _ in range(10):
@@ -107,6 +109,7 @@ def everything() -> dict[str, object]:
         "tried": [found.load() for found in tried],
         "children": [found.load() for found in gather(*children)],
         "inner": [inner["sum"].load(), inner["count"]],
+        "approved": approved,
         "shifted": total(shifted).load(),
         "size": size(large(7)).load(),
         "relay": relay.load(),

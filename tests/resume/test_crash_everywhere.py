@@ -39,6 +39,20 @@ def flow(count: int = 3) -> int:
 """
 
 
+WAITING = """
+from anabranch import pipeline, step, wait_for
+
+@step
+def double(x: int) -> int:
+    return 2 * x
+
+@pipeline
+def flow():
+    first = double(wait_for("first", int))
+    return first.load() + wait_for("second", int)
+"""
+
+
 @pytest.fixture(autouse=True)
 def _own_path(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is imported from a file adds its folder to the path, here until the test ends."""
@@ -68,8 +82,11 @@ def test_L1_an_example_survives_a_kill_at_every_write(path: Path, tell: Any) -> 
 
 @pytest.mark.slow
 def test_L1_a_pipeline_with_everything_in_it_survives_a_kill_at_every_write(tell: Any) -> None:
-    """Maps, children in children, retries, failures that are handled, async steps, sleeps, large values."""
-    report = crash_everywhere(load_pipeline(f"{HERE / 'long_pipeline.py'}:everything"))
+    """Maps, children in children, retries, failures that are handled, async steps, sleeps, waits, large values."""
+    report = crash_everywhere(
+        load_pipeline(f"{HERE / 'long_pipeline.py'}:everything"),
+        answers={"waiting/more": 1, "approve": True},
+    )
 
     tell("everything", report)
     assert report.invocations >= 190
@@ -88,6 +105,23 @@ def test_L8_a_pipeline_that_asks_the_time_chance_and_who_is_first_survives_a_kil
 
     tell("eager", report)
     assert report.points > 20
+
+
+def test_L8_a_pipeline_that_waits_for_answers_survives_a_kill_at_every_write(project: Any) -> None:
+    """Killed before the question and after it, before the answer is taken and after it."""
+    made = project.load(WAITING).flow
+
+    report = crash_everywhere(made, answers={"first": 20, "second": 22})
+
+    assert report.points == report.moments
+    assert report.moments > 15
+
+
+def test_a_pipeline_that_waits_and_gets_no_answer_is_told(project: Any) -> None:
+    made = project.load(WAITING).flow
+
+    with pytest.raises(RunFailed, match="paused"):
+        crash_everywhere(made, answers={"first": 20})
 
 
 def test_a_report_is_one_line_that_counts(project: Any) -> None:

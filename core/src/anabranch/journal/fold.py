@@ -164,12 +164,14 @@ class RunState:
     def is_current(self, item: InvocationState | MapState) -> bool:
         """Whether the call belongs to the run as it is now. Before it is completed, all do: they may be made yet.
 
-        The calls of a child whose outcome was reused were not made again, and belong to it.
+        What is in a child whose outcome was reused was not called again, and belongs to it.
         """
         if item.life == self.life or not self.status.startswith("completed"):
             return True
         parent = self.invocations.get(item.scope)
-        return parent is not None and parent.reused_in_life == self.life
+        while parent is not None and parent.reused_in_life != self.life:
+            parent = self.invocations.get(parent.scope)
+        return parent is not None
 
     def open_waits(self) -> list[WaitState]:
         """What the run waits for, the longest first; none once it is over."""

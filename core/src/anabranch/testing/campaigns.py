@@ -3,7 +3,7 @@
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,10 +41,16 @@ class Campaign:
     """
 
     def __init__(
-        self, root: Path, first: Nursery, second: Nursery, same: Callable[[Any, Any], bool] | None
+        self,
+        root: Path,
+        first: Nursery,
+        second: Nursery,
+        same: Callable[[Any, Any], bool] | None,
+        answers: Mapping[str, object],
     ) -> None:
         self._root, self._first, self._second, self._same = root, first, second, same
-        self._reference = Trial(0, root / "undisturbed")
+        self._answers = answers
+        self._reference = Trial(0, root / "undisturbed", answers)
         self._closing = ExitStack()
         self._seconds = _SECONDS
         self._expected: object = None
@@ -56,6 +62,8 @@ class Campaign:
         with ExitStack() as closing:
             trial, begin = closing.enter_context(self._reference), time.monotonic()
             failed = trial.live(self._first.lanes[0], None)
+            while trial.is_answered():
+                failed = trial.live(self._first.lanes[0], None)
             if not trial.is_over:
                 why = failed or next(faults_of_end(trial.record))
                 raise RunFailed(
@@ -76,8 +84,8 @@ class Campaign:
 
     @property
     def moments(self) -> int:
-        """Of the undisturbed run."""
-        return self._reference.accounts[0].moments
+        """Of the undisturbed run, in all its lives: it has several if it waits for answers."""
+        return sum(account.moments for account in self._reference.accounts)
 
     @property
     def lanes(self) -> int:
@@ -93,8 +101,12 @@ class Campaign:
 
     def crash(self, point: int, lane: int) -> Tried:
         """Tries one point, in one lane of both nurseries. Raises `CrashViolation`."""
-        with Trial(point, self._root / f"point-{point}") as trial:
+        with Trial(point, self._root / f"point-{point}", self._answers) as trial:
             self._live(trial, self._first.lanes[lane], point)
+            to_come = point
+            while not trial.is_over and not trial.deaths:  # it waits for an answer
+                to_come -= trial.accounts[-1].moments
+                self._live(trial, self._first.lanes[lane], to_come)
             kill_at = self._second_kill(point)
             while not trial.is_over:
                 self._live(trial, self._second.lanes[lane], kill_at)
@@ -103,11 +115,11 @@ class Campaign:
             return Tried(point, len(trial.deaths), len(trial.accounts) - 1, trial.repeated)
 
     def _live(self, trial: Trial, lane: Lane, kill_at: int) -> None:
-        """A life that is killed, or completes the run."""
+        """A life that is killed, or completes the run, or pauses it for an answer that there is."""
         failed = trial.live(lane, self._seconds, kill_at)
         if failed:
             raise trial.violation(failed)
-        if not trial.accounts[-1].death:
+        if not trial.accounts[-1].death and not trial.is_answered():
             trial.refuse(faults_of_end(trial.record))
 
     def _second_kill(self, point: int) -> int:

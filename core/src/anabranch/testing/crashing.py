@@ -26,6 +26,7 @@ def crash_everywhere(
     pipeline: Pipeline[..., Any],
     arguments: Mapping[str, object] | None = None,
     *,
+    answers: Mapping[str, object] | None = None,
     points: Collection[int] | None = None,
     same: Callable[[Any, Any], bool] | None = None,
     folder: str | os.PathLike[str] | None = None,
@@ -41,6 +42,8 @@ def crash_everywhere(
     given what two runs returned, loaded, and says whether they are equal enough. Then the calls of a run are compared
     with those before its crash only.
 
+    `answers` are for the waits of the pipeline, by name: a run that is paused for one is given it, and goes on.
+
     Runs are kept in a temporary folder, in memory where there is a place for that, or in `folder`, and removed. That of
     a violation stays. Raises a `UserMistake` for what cannot be tried, and `RunFailed` if the pipeline fails by itself.
     """
@@ -52,7 +55,7 @@ def crash_everywhere(
         _workshop(folder) as root,
         Nursery(entry, bound, root / "first.txt", MOST_LANES) as first,
         Nursery(entry, bound, root / "second.txt", MOST_LANES) as second,
-        Campaign(root, first, second, same) as campaign,
+        Campaign(root, first, second, same, answers or {}) as campaign,
     ):
         tried = Sweep(campaign, points).go(campaign.lanes)
         report = _report(campaign, tried)

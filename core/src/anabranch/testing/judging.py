@@ -70,7 +70,7 @@ def faults_of_end(record: Record) -> Iterator[str]:
         failure = f": {state.failure.type}: {state.failure.message}" if state.failure else ""
         yield f"the run is {state.status}{failure}"
     for known in state.invocations.values():
-        if not _belongs(state, known):
+        if not state.is_current(known):
             yield f"{known.display} was called before the crash, and is not called any more"
         elif not known.has_outcome:
             yield f"{known.display} has no outcome at the end of the run"
@@ -140,16 +140,6 @@ def _seen_otherwise(before: Record, added: Sequence[Event]) -> Iterator[str]:
             observed.get(event.watch, ())
         ):
             yield f"the body was handed futures in another order at place {event.index + 1}"
-
-
-def _belongs(state: RunState, known: InvocationState) -> bool:
-    """Whether the last life made the call, or reused a child run that it is in."""
-    here: InvocationState | None = known
-    while here is not None and here.life != state.life:
-        here = state.invocations.get(here.scope)
-        if here is not None and here.reused_in_life == state.life:
-            return True
-    return here is not None
 
 
 def _completed(record: Record) -> set[InvocationId]:

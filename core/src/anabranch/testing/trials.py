@@ -2,12 +2,15 @@
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from pydantic_core import to_json
 
 from anabranch.authoring.runs import Run
 from anabranch.engine.launching import Finished
 from anabranch.errors import AnabranchError, RunNotFound
+from anabranch.journal.interface import Message
 from anabranch.model.ids import RunId
 from anabranch.stacks import Stack
 from anabranch.testing.diaries import Account, read_diary
@@ -21,12 +24,12 @@ from anabranch.testing.reports import CrashViolation
 class Trial:
     """Use it in `with`, which makes the folder, and removes it unless a `CrashViolation` passes.
 
-    `point` is 0 for the undisturbed run. `record` is what the journal had at the end of the last life, and `accounts`
-    what the lives say themselves.
+    `point` is 0 for the undisturbed run, `answers` are for its waits, by name. `record` is what the journal had at the
+    end of the last life, and `accounts` what the lives say themselves.
     """
 
-    def __init__(self, point: int, folder: Path) -> None:
-        self.point, self.folder = point, folder
+    def __init__(self, point: int, folder: Path, answers: Mapping[str, object]) -> None:
+        self.point, self.folder, self._answers = point, folder, answers
         self.record: Record = NOTHING
         self.accounts: list[Account] = []
         self.repeated = 0
@@ -51,6 +54,17 @@ class Trial:
     def deaths(self) -> list[str]:
         """The moments of its kills."""
         return [account.death for account in self.accounts if account.death]
+
+    def is_answered(self) -> bool:
+        """Whether the run is paused, and has been given the answers that it waits for."""
+        waits = self.record.state.open_waits() if self.record.state.status == "paused" else []
+        if not waits or any(wait.refused or wait.display not in self._answers for wait in waits):
+            return False
+        for wait in waits:
+            data = to_json(self._answers[wait.display])
+            message = Message(kind="answer", sender="crash test", subject=wait.wait, data=data)
+            self._opened.journal.post(self._run, message)
+        return True
 
     def live(self, lane: Lane, seconds: float | None, kill_at: int = 0) -> str:
         """One life of at most `seconds`, which dies at moment `kill_at`, or not if that is 0.
