@@ -409,3 +409,16 @@ def test_a_timeout_ends_the_wait_between_two_attempts(lab) -> None:
         return failing()
 
     assert isinstance(lab.start(flow).error, RunTimeout)
+
+
+def test_a_body_that_waits_in_a_task_group_runs_out_of_time_like_any_other(lab) -> None:
+    @pipeline(timeout=0.1)
+    async def flow() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(asyncio.sleep(3600))
+            tasks.create_task(one())
+
+    async def one() -> None:
+        await endless.submit()
+
+    assert isinstance(lab.start(flow).error, RunTimeout)

@@ -416,3 +416,23 @@ def waits_open(lab) -> list[Event]:
 
 def answers_in(lab) -> list[Event]:
     return events_of(lab, WaitAnswered)
+
+
+def test_a_body_that_waits_in_a_task_group_is_paused(lab, answer) -> None:
+    """The group wraps what ends it."""
+
+    @pipeline
+    async def flow() -> Any:
+        async with asyncio.TaskGroup() as tasks:
+            found = [tasks.create_task(one(name)) for name in ("left", "right")]
+        return [task.result() for task in found]
+
+    async def one(name: str) -> int:
+        return await wait_for(name, int)
+
+    run = lab.start(flow)
+    assert run.status == "paused"
+    answer("left", "1")
+    answer("right", "2")
+
+    assert lab.resume(run, flow).load() == [1, 2]

@@ -17,7 +17,7 @@ from anabranch.engine.executing import call_hook
 from anabranch.engine.failures import own_frames, recorded
 from anabranch.engine.nodes import MapNode, Node
 from anabranch.engine.scheduling import Scheduler
-from anabranch.engine.scopes import Scope, is_stopped
+from anabranch.engine.scopes import Scope, is_stopped, is_stopping
 from anabranch.engine.shapes import shape_of
 from anabranch.engine.values import Values
 from anabranch.errors import BeyondRehearsal, Cancelled, RunPausing, RunStopping, Signal
@@ -112,16 +112,17 @@ class Bodies:
         plain: list[object] = []
         try:
             shape = shape_of(_called(scope, arguments), plain)
-        except (BeyondRehearsal, BaseExceptionGroup) as error:
-            return self._unwound(scope, error)
-        except (KeyboardInterrupt, Signal):
-            self._stop(scope)
-            raise
         except BaseException as error:
             if self._home.is_pausing:
                 raise RunPausing from error
-            if is_stopped(scope):  # whatever the body made of being stopped
-                raise RunStopping from None
+            is_signal = not isinstance(error, Exception | KeyboardInterrupt)
+            if is_stopped(scope) or (is_signal and is_stopping(scope)):
+                raise RunStopping from None  # whatever the body made of being stopped
+            beyond = _beyond_rehearsal(error)
+            if beyond is not None:
+                return self._unwound(scope, beyond)
+            if isinstance(error, KeyboardInterrupt | Signal):
+                self._stop(scope)
             raise
         finally:
             current.reset(token)
@@ -134,16 +135,11 @@ class Bodies:
         outputs, data = self._home.values.write(names, plain)
         return BodyEnd(shape=shape, outputs=outputs, data=data)
 
-    def _unwound(self, scope: Scope, error: BaseException) -> BodyEnd:
-        """A rehearsal can see no further here; what is under way beside it still can. A task group wraps the signal."""
-        if isinstance(error, BaseExceptionGroup):
-            found = error.subgroup(BeyondRehearsal)
-            if found is None:
-                raise error
-            error = _first_of(found)
+    def _unwound(self, scope: Scope, beyond: BeyondRehearsal) -> BodyEnd:
+        """A rehearsal can see no further here; what is under way beside it still can."""
         while not self._scheduler.wait_idle(scope, _LOOK_SECONDS):
             self._home.check()
-        return BodyEnd(error=error)
+        return BodyEnd(error=beyond)
 
     def _failed(self, scope: Scope, error: Exception) -> BodyEnd:
         """The body raised. Unless told to continue, nothing new starts."""
@@ -247,12 +243,12 @@ def _with_causes(failed: list[Node]) -> set[InvocationId]:
     return {node.id for node in found}
 
 
-def _first_of(group: BaseExceptionGroup[BeyondRehearsal]) -> BaseException:
-    """The first exception in a group of groups."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+def _beyond_rehearsal(error: BaseException) -> BeyondRehearsal | None:
+    """The signal that an exception is, or that a task group has wrapped."""
+    if isinstance(error, BaseExceptionGroup):
+        found = (_beyond_rehearsal(each) for each in error.exceptions)
+        return next((each for each in found if each is not None), None)
+    return error if isinstance(error, BeyondRehearsal) else None
 
 
 def _cancelled(scope: Scope) -> Cancelled:
