@@ -8,13 +8,14 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from anabranch.engine.definitions import PipelineDefinition
-from anabranch.errors import EntryError, suggestion
+from anabranch.errors import AnabranchError, EntryError, suggestion
 from anabranch.journal.events import Json, RunCreated
 from anabranch.journal.interface import Journal
 from anabranch.model.ids import RunId
@@ -35,17 +36,18 @@ def entry_of(definition: PipelineDefinition) -> dict[str, Json]:
 
 
 def load_pipeline(target: str) -> "Pipeline[Any, Any]":
-    """The pipeline that `file.py:name`, `file.py` or `package.module:name` means. Raises `EntryError`."""
+    """The pipeline that `file.py:name`, `file.py` or `package.module:name` means.
+
+    Raises `EntryError`; what the file itself raises is its cause.
+    """
     place, _, name = target.rpartition(":") if ":" in Path(target).name else (target, "", "")
-    if place.endswith(".py"):
-        module = _from_file(Path(place))
-    else:
-        module = _from_name(place)
+    with _importing(place):
+        module = _from_file(Path(place)) if place.endswith(".py") else _from_name(place)
     return _chosen(module, name, place)
 
 
 def reload_pipeline(entry: Mapping[str, Json]) -> "Pipeline[Any, Any]":
-    """The pipeline of a recorded run. Raises `EntryError`."""
+    """The pipeline of a recorded run. Raises `EntryError`; what its file raises is the cause."""
     name, module = str(entry["name"]), str(entry["module"])
     main = sys.modules.get("__main__")
     for file in (str(entry["file"]), str(entry["relative"])):
@@ -55,8 +57,27 @@ def reload_pipeline(entry: Mapping[str, Json]) -> "Pipeline[Any, Any]":
             loaded = sys.modules.get(module)
             if loaded is not None and _same_file(getattr(loaded, "__file__", None), file):
                 return _chosen(loaded, name, file)
-            return _chosen(_from_package(module, file) or _from_file(Path(file)), name, file)
-    return _chosen(_from_name(module), name, module)
+            with _importing(file):
+                imported = _from_package(module, file) or _from_file(Path(file))
+            return _chosen(imported, name, file)
+    with _importing(module):
+        imported = _from_name(module)
+    return _chosen(imported, name, module)
+
+
+@contextmanager
+def _importing(place: str) -> Iterator[None]:
+    """What a user's file raises when it is imported is a mistake in it; our own errors say so themselves."""
+    try:
+        yield
+    except (AnabranchError, KeyboardInterrupt):
+        raise
+    except (Exception, SystemExit) as error:
+        raise EntryError(
+            f"the file cannot be imported: {type(error).__name__}: {error}",
+            place,
+            "mend what the traceback above shows",
+        ) from error
 
 
 def recorded_pipeline(journal: Journal, run: RunId) -> "Pipeline[Any, Any]":

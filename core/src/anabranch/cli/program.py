@@ -14,8 +14,8 @@ from anabranch.cli import exits
 from anabranch.cli.grammar import Request, grammar
 from anabranch.cli.output import Output
 from anabranch.cli.parameters import plugin_options
-from anabranch.cli.tracebacks import user_line
-from anabranch.errors import AnabranchError
+from anabranch.cli.tracebacks import print_users, user_line
+from anabranch.errors import AnabranchError, EntryError
 
 DEBUG = "ANABRANCH_DEBUG"
 PLUGINS = "ANABRANCH_PLUGINS"
@@ -32,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except AnabranchError as error:
         code = exits.of_error(error)
+        if isinstance(error, EntryError) and error.__cause__ is not None:
+            print_users(error.__cause__)
         output.error(error, code, where=user_line(error.__traceback__))
     except KeyboardInterrupt:
         return exits.INTERRUPTED

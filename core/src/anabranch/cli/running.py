@@ -1,24 +1,19 @@
 """`anabranch run`, `resume` and `rerun`: start it, show it, and say how it ended."""
 
-import sys
-import traceback
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from anabranch import console
 from anabranch.authoring.entries import load_pipeline
-from anabranch.authoring.pipelines import Pipeline
 from anabranch.authoring.reruns import rerun as start_rerun
 from anabranch.authoring.runs import Run, resume_run
 from anabranch.cli import exits
 from anabranch.cli.grammar import Request
 from anabranch.cli.output import Output
 from anabranch.cli.parameters import arguments
-from anabranch.cli.tracebacks import user_frames
 from anabranch.console.documents import ended_document
 from anabranch.console.observing import Quiet
 from anabranch.console.phrases import next_command
-from anabranch.errors import AnabranchError, EntryError
 from anabranch.journal.events import Event, RunEnded
 from anabranch.stacks import open_stack
 
@@ -29,7 +24,7 @@ def run(request: Request, output: Output) -> int:
     """Runs the target from the beginning."""
     given = arguments(request.parameters)
     with output.reserved():
-        pipeline = _loaded(request.target)
+        pipeline = load_pipeline(request.target)
 
     def start(observers: Sequence[Observer]) -> Run:
         return pipeline.start(
@@ -91,19 +86,3 @@ class _Ending:
     def __call__(self, number: int, event: Event) -> None:
         if isinstance(event, RunEnded) and event.failure is not None:
             self.traceback = event.failure.traceback
-
-
-def _loaded(target: str) -> Pipeline[Any, Any]:
-    """The pipeline. What importing its file raises is the user's, and shown as Python would show it."""
-    try:
-        return load_pipeline(target)
-    except (AnabranchError, KeyboardInterrupt):
-        raise
-    except (Exception, SystemExit) as error:  # noqa: BLE001  (user code may raise anything)
-        frames = user_frames(error.__traceback__)
-        traceback.print_exception(type(error), error, frames, file=sys.stderr)
-        raise EntryError(
-            f"the file cannot be imported: {type(error).__name__}: {error}",
-            target,
-            "mend what the traceback above shows",
-        ) from None

@@ -1,6 +1,7 @@
 """The user's part of a traceback: below our own frames, and without those of the import machinery."""
 
 import os
+import sys
 import traceback
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,12 @@ def user_frames(tb: TracebackType | None) -> TracebackType | None:
     for frame in reversed(frames):
         kept = TracebackType(kept, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
     return kept
+
+
+def print_users(error: BaseException) -> None:
+    """Prints what their code has raised, as Python would show it."""
+    frames = user_frames(error.__traceback__)
+    traceback.print_exception(type(error), error, frames, file=sys.stderr)
 
 
 def user_line(tb: TracebackType | None) -> str:
