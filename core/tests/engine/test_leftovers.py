@@ -64,10 +64,12 @@ class World:
     lab: Any
     folder: Path
     runs: dict[str, tuple[Any, list[int], bytes]] = field(default_factory=dict)
+    started: int = 0
 
     def start(self, seeds: list[int], fails: bool) -> None:
         given = bytes([seeds[-1] + 50]) * SIZE
-        flag = self.folder / f"flag{len(os.listdir(self.folder))}"
+        self.started += 1
+        flag = self.folder / f"flag{self.started}"
         if fails:
             flag.touch()
         run = self.lab.start(outer, seeds, given, str(flag))
