@@ -198,3 +198,24 @@ def test_L1_a_result_of_the_body_that_the_full_disk_refuses_is_asked_for_again(
 
     check(found, "artifact store cannot be written", "make room")
     assert found.ran == ["body", "body"]
+
+
+@pytest.mark.parametrize("kilobytes", [4, 36], ids=["no file", "no run"])
+def test_a_run_that_the_full_disk_does_not_let_begin_runs_no_step(kilobytes, project) -> None:
+    project.write(FLOW)
+    command = f"{ANABRANCH} run flow.py:one_by_one -p size=10 -p count=3"
+
+    full = subprocess.run(
+        ["bash", "-c", f"ulimit -f {kilobytes}; {command}"],
+        cwd=project.folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert full.returncode == 3
+    assert len(full.stderr.splitlines()) == 3, full.stderr
+    assert not (project.folder / "ran.txt").exists()
+    subprocess.run(command.split(), cwd=project.folder, timeout=60, check=True)
+    assert state(project.folder / ".anabranch").status == "completed"

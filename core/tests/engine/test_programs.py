@@ -24,7 +24,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from anabranch import Pipeline, as_completed, gather, pipeline, step, unmapped
+from anabranch import MapFuture, Pipeline, as_completed, gather, pipeline, step, unmapped
 from anabranch.errors import UpstreamFailed
 from anabranch.journal.fold import InvocationState, RunState
 
@@ -254,8 +254,8 @@ class Workshop:
         futures = [env[place] for place in look.places]
         total = 0
         if look.how == "as_completed":
-            single = [f for f in futures if not hasattr(f, "failures")]
-            items = [item for f in futures if hasattr(f, "failures") for item in f]
+            single = [f for f in futures if not isinstance(f, MapFuture)]
+            items = [item for f in futures if isinstance(f, MapFuture) for item in f]
             for future in as_completed([*single, *items]):
                 total += 1 if future.exception() is not None else sum(flat(future.load()))
         elif look.how == "exception":
@@ -289,13 +289,9 @@ def _value(result: Any) -> Any:
     """A failed item of a map that collects counts for one."""
     if isinstance(result, list):
         return [_value(item) for item in result]
-    return (
-        1
-        if isinstance(result, BaseException)
-        else result
-        if isinstance(result, int)
-        else result.load()
-    )
+    if isinstance(result, BaseException):
+        return 1
+    return result if isinstance(result, int) else result.load()
 
 
 # --- the interpreter ---------------------------------------------------------------------------------------------
@@ -362,7 +358,7 @@ class Scope:
 
 
 class Interpreter:
-    """`fails(name)` says of a call that would compute whether it fails; `None` leaves it to the program."""
+    """`recorded` are the calls that fail, since the journal says so; with `None` the program says what fails."""
 
     def __init__(self, recorded: set[str] | None) -> None:
         self._recorded = recorded
@@ -569,11 +565,6 @@ drawn = settings(
 )
 
 
-def loaded(run: Any) -> Any:
-    found = run.load()
-    return {"seen": found["seen"], "returned": found["returned"]}
-
-
 def check_statuses(lab: Any, run: Any, expected: Prediction, body: Body) -> None:
     statuses = lab.statuses(run)
     for name, node in expected.nodes.items():
@@ -617,7 +608,7 @@ def test_a_program_does_what_one_thing_after_another_would_do_and_a_resume_compl
             assert expected.status in (None, run.status)
             check_statuses(lab, run, expected, body)
             if run.status == "completed":
-                assert loaded(run) == expected.value
+                assert run.load() == expected.value
         else:
             assert run.status in ("completed", "failed", "completed_with_failures")
 
@@ -648,7 +639,7 @@ def check_resume(
     if expected is not None:
         assert expected.status in (None, again.status)
         if again.status == "completed":
-            assert loaded(again) == expected.value
+            assert again.load() == expected.value
     for id in completed & lab.executed_ids(again):
         name = state.invocations[id].display
         assert changed[name] == "its inputs have changed"
