@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,11 @@ class Story:
 
     def reuse(self, display: str) -> OutcomeReused:
         return OutcomeReused(at=self.now, invocation=InvocationId(f"id-{display}"))
+
+    def take(self, display: str, origin: str) -> OutcomeRecorded:
+        """It has the outcome that another run recorded."""
+        taken = self.outcome(display, attempt=0, seconds=0.0)
+        return replace(taken, origin=RunId(origin))
 
     def discard(self, display: str, reason: str) -> OutcomeDiscarded:
         return OutcomeDiscarded(

@@ -97,6 +97,15 @@ def test_what_was_reused_is_marked(story, frame):
     assert frame()[1:] == ["  0 s · 1 completed · 1 reused", "  ↺ load"]
 
 
+def test_what_was_taken_from_another_run_says_from_which(story, frame):
+    story.add(story.create("load"), story.take("load", "20261123-090000-abc12"))
+
+    assert frame()[1:] == [
+        "  0 s · 1 completed · 1 reused",
+        "  ↺ load                 from 20261123-090000-abc12",
+    ]
+
+
 def test_a_failure_that_no_call_has_told_is_told(story, frame):
     story.ran("load")
     story.end("failed", story.failure("the body did it"))
