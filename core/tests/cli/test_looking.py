@@ -81,7 +81,7 @@ def test_a_run_as_json(type_here, story):
     assert sorted(document) == [
         *("counts", "created", "driver", "ended", "entry", "events", "failed", "failure"),
         *("invocations", "lives", "maps", "metadata", "origin", "outputs", "pipeline", "reused"),
-        *("run", "seconds", "stack", "status", "tags", "version"),
+        *("run", "seconds", "stack", "status", "tags", "version", "waits"),
     ]
     assert [call["display"] for call in document["invocations"]] == ["load", "train"]
 

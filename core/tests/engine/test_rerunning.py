@@ -312,7 +312,7 @@ def test_answers_are_taken_over_without_the_numbers_of_their_messages(lab) -> No
 
     state = lab.state(Run(lab.stack, relaunch(new, inner._definition, lab.stack)))
     assert state.waits[wait.wait].sender == "anna"
-    assert state.inbox == 0
+    assert state.handled == set()
 
 
 def test_a_rerun_of_thousands_of_items_copies_them_in_pieces(lab, again) -> None:

@@ -306,7 +306,7 @@ def test_a_changed_async_step_is_executed_again(edited) -> None:
 
 def test_options_that_change_nothing_of_the_result_do_not_matter(edited) -> None:
     work = work_of()
-    other = work.with_options(retry=5, timeout=100, tags=["x"], enable_step_logs=False)
+    other = work.with_options(retry=5, queue_timeout=100, tags=["x"], enable_step_logs=False)
 
     _, executed, _ = edited(
         lambda: work.map([1, 2], max_concurrency=1), lambda: other.map([1, 2], chunk_size=2)

@@ -52,7 +52,7 @@ def test_what_the_engine_has_not_is_lacking_whatever_a_backend_declares() -> Non
     able = abilities(orchestrator(present=dict.fromkeys(CAPABILITIES, "surely")), [executor()])
 
     assert able.lacks == UNBUILT
-    assert able.present == {"driver_loss": "surely", "caching": ""}
+    assert able.present == {"driver_loss": "surely", "caching": "", "waits": "", "run_timeout": ""}
 
 
 def test_what_a_backend_does_not_mention_is_lacking() -> None:

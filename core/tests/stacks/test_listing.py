@@ -58,7 +58,12 @@ def test_a_description_of_the_built_in_stack(project: Path) -> None:
     assert described.is_active
     assert described.home == project / ".anabranch"
     assert all(row.is_default for row in described.rows)
-    assert described.capabilities == {"driver_loss": "anabranch resume", "caching": ""}
+    assert described.capabilities == {
+        "driver_loss": "anabranch resume",
+        "caching": "",
+        "waits": "",
+        "run_timeout": "",
+    }
     assert described.problems == ()
 
 

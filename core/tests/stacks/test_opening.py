@@ -92,7 +92,12 @@ def test_the_default_stack_answers_for_every_capability() -> None:
     """Law L7."""
     with open_stack() as stack:
         assert set(stack.capabilities) | set(stack.lacks) == set(CAPABILITIES)
-        assert stack.capabilities == {"driver_loss": "anabranch resume", "caching": ""}
+        assert stack.capabilities == {
+            "driver_loss": "anabranch resume",
+            "caching": "",
+            "waits": "",
+            "run_timeout": "",
+        }
         assert all(stack.lacks.values())
 
 

@@ -62,7 +62,12 @@ def test_settings_that_fit_open_the_stack(write: Write) -> None:
     write("stacks/s.toml", HERE + "[here]\nnamespace = 'ml'\npool.size = 3")
 
     with open_stack("s") as stack:
-        assert stack.capabilities == {"driver_loss": "restart", "caching": ""}
+        assert stack.capabilities == {
+            "driver_loss": "restart",
+            "caching": "",
+            "waits": "",
+            "run_timeout": "",
+        }
 
 
 def test_a_setting_that_must_be_there_is_missed_even_without_a_table(write: Write) -> None:

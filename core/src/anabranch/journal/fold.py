@@ -211,7 +211,7 @@ def _driver_started(state: RunState, number: int, event: DriverStarted) -> None:
     state.life, state.holder, state.status = event.life, event.holder, "running"
     state.failure, state.failed, state.end_number = None, (), 0
     for invocation in state.invocations.values():
-        if invocation.status == "running":
+        if not invocation.has_outcome and invocation.status in ("running", "cancelled"):
             invocation.status = "pending"
 
 
@@ -335,18 +335,24 @@ def _wait_opened(state: RunState, number: int, event: WaitOpened) -> None:
 def _wait_answered(state: RunState, number: int, event: WaitAnswered) -> None:
     known = state.waits[event.wait]
     known.answer_number, known.sender, known.refused = number, event.sender, ""
-    state.handled.add(event.message)
+    _dealt_with(state, event.message)
 
 
 def _answer_refused(state: RunState, number: int, event: AnswerRefused) -> None:
     known = state.waits.get(event.wait)
     if known is not None:
         known.refused, known.answer_number = event.reason, 0
-    state.handled.add(event.message)
+    _dealt_with(state, event.message)
+
+
+def _dealt_with(state: RunState, message: int) -> None:
+    """0 is no message: a rerun's answer came to another run, and a refusal may be of one that was recorded."""
+    if message:
+        state.handled.add(message)
 
 
 def _cancel_asked(state: RunState, number: int, event: CancelAsked) -> None:
-    state.handled.add(event.message)
+    _dealt_with(state, event.message)
 
 
 def _metadata_logged(state: RunState, number: int, event: MetadataLogged) -> None:
