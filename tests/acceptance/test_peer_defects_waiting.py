@@ -28,7 +28,7 @@ from anabranch import (
     wait_any,
 )
 from anabranch.authoring.runs import resume_run
-from anabranch.errors import Cancelled, StepTimeout
+from anabranch.errors import AnabranchWarning, Cancelled, StepTimeout
 
 pytestmark = pytest.mark.usefixtures("project")
 
@@ -255,10 +255,12 @@ def test_an_async_step_is_stopped_when_its_time_is_over(timeout: Any) -> None:
 
 
 def test_a_sync_step_that_overran_has_timed_out_although_it_returned() -> None:
-    @step(timeout=0.01)
-    def slow() -> int:
-        time.sleep(0.03)
-        return 1
+    with pytest.warns(AnabranchWarning, match="cannot be stopped"):
+
+        @step(timeout=0.01)
+        def slow() -> int:
+            time.sleep(0.03)
+            return 1
 
     @pipeline
     def flow() -> str:
@@ -273,7 +275,7 @@ def test_a_sync_step_that_overran_has_timed_out_although_it_returned() -> None:
 
 def test_a_timeout_of_the_users_own_is_not_taken_for_ours() -> None:
     @step(timeout=60)
-    def connects() -> None:
+    async def connects() -> None:
         raise TimeoutError("no answer")
 
     @pipeline

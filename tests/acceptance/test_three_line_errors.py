@@ -289,7 +289,6 @@ BEFORE: dict[str, Mistake] = {
         ["runtime='isolated'"],
     ),
     "resources in a child": (reaches_greedy_in_a_child, CapabilityMissing, ["resources", "greedy"]),
-    "timeout of a run": (hurried, CapabilityMissing, ["timeout=60"]),
     "unknown stack": (
         lambda: sized.start({"size": 1}, stack="locla"),
         StackError,
