@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from anabranch.console.documents import Document, failure_document
+from anabranch.console.documents import Document, failure_document, in_order
 from anabranch.console.phrases import brief, duration, plural
 from anabranch.console.tables import Cell, columns
-from anabranch.journal.fold import RunState
+from anabranch.journal.fold import InvocationState, RunState
 from anabranch.journal.history import Episode
 from anabranch.journal.names import paths_of
 from anabranch.model.ids import InvocationId
@@ -112,21 +112,28 @@ def _in_brief(explanation: Explanation) -> Iterator[str | Text]:
 
 def _rows(explanation: Explanation) -> Iterator[list[Cell]]:
     state, paths = explanation.state, paths_of(explanation.state)
+    calls, items = set(explanation.calls), _items_asked_for(explanation)
+    for entry in in_order(state):
+        if isinstance(entry, InvocationState):
+            if entry.invocation in calls:
+                told = _brief_lines(entry.invocation, explanation, paths)
+                yield [paths[entry.invocation], " · ".join(told)]
+        elif entry.map in items:
+            tally: Counter[tuple[float, str]] = Counter()
+            for item in items[entry.map]:
+                tally.update(_gists(item, explanation))
+            gists = [f"{gist} ({count:,})" for (_, gist), count in sorted(tally.items())]
+            yield [f"{paths[entry.map]}[{entry.count:,}]", " · ".join(gists)]
+
+
+def _items_asked_for(explanation: Explanation) -> dict[InvocationId, list[InvocationId]]:
+    """By their maps."""
     items: dict[InvocationId, list[InvocationId]] = {}
     for id in explanation.calls:
-        map = state.invocations[id].map
+        map = explanation.state.invocations[id].map
         if map is not None:
             items.setdefault(map, []).append(id)
-    for id in explanation.calls:
-        map = state.invocations[id].map
-        if map is None or map not in state.maps:
-            yield [paths[id], " · ".join(_brief_lines(id, explanation, paths))]
-        elif map in items:
-            tally: Counter[tuple[float, str]] = Counter()
-            for item in items.pop(map):
-                tally.update(_gists(item, explanation))
-            told = [f"{gist} ({count:,})" for (_, gist), count in sorted(tally.items())]
-            yield [f"{paths[map]}[{state.maps[map].count:,}]", " · ".join(told)]
+    return items
 
 
 def _brief_lines(
