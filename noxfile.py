@@ -33,7 +33,8 @@ def tests(session: nox.Session) -> None:
     """Run the tests; slow ones only in CI, or when you ask for them with `-- -m slow`."""
     install(session, "test")
     chosen = session.posargs if IN_CI or session.posargs else ["-m", "not slow"]
-    session.run("pytest", "--timeout=300", "--ignore=tests/typing", *chosen)
+    side_by_side = ["--numprocesses=auto", "--dist=worksteal"]
+    session.run("pytest", "--timeout=300", "--ignore=tests/typing", *side_by_side, *chosen)
 
 
 @nox.session

@@ -65,7 +65,7 @@ def tell(capsys: pytest.CaptureFixture[str]) -> Any:
 
     def told(what: str, report: CrashReport) -> None:
         with capsys.disabled():
-            print(f"\n{what}: {report}")
+            print(f"\n{what}: {report}", file=sys.__stderr__)  # a worker has no other output
 
     return told
 
