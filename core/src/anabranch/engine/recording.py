@@ -32,7 +32,6 @@ class Recorder:
         self._buffer_lock = threading.Lock()
         self._writing = threading.Lock()
         self.failure: JournalError | None = None
-        self.on_failure: Callable[[], None] = lambda: None
 
     @property
     def is_writing(self) -> bool:
@@ -173,4 +172,3 @@ class Recorder:
 
     def _fail(self, error: JournalError) -> None:
         self.failure = error
-        self.on_failure()
