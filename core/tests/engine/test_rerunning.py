@@ -339,3 +339,21 @@ def test_an_artifact_of_another_run_can_be_an_argument_and_what_cannot_be_kept_i
 
     with pytest.raises(NotSerializable, match="in: an argument of pipeline 'inner'"):
         branch_off(run.id, "one", inner._definition, {"x": lab.stack.journal}, lab.stack)
+
+
+def test_what_was_told_to_come_after_an_artifact_or_before_a_map_is_downstream_too(
+    lab, again
+) -> None:
+    """No value flows, and yet the author has said that one comes after the other."""
+
+    @pipeline
+    def flow() -> Any:
+        first = one("first")
+        twice.with_options(name="told")(5, after=first)
+        size.with_options(name="each").map([[1], [2]], after=[one.submit("second")])
+        twice.with_options(name="aside")(7)
+
+    run = lab.start(flow)
+    _, executed = again(run, "one", flow)
+
+    assert executed == {"one", "one_2", "told", "each[0]", "each[1]"}

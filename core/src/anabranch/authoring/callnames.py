@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from anabranch.engine.artifacts import Handle
-from anabranch.engine.calling import CallOptions, nodes_of
+from anabranch.engine.calling import CallOptions, nodes_of, producers_of
 from anabranch.errors import CallError
 
 After: TypeAlias = Handle[Any] | Sequence[Handle[Any]] | None
@@ -28,5 +28,7 @@ def split(
     user_id = own.get("id")
     if user_id is not None and (not isinstance(user_id, str) or not user_id):
         raise CallError(f"id={user_id!r} is not a text", f"the call of {owner}", "give a text")
-    after = (*nodes_of(own.get("after"), owner), *nodes_of(own.get("start_after"), owner))
-    return CallOptions(id=user_id, after=after), given
+    both = (own.get("after"), own.get("start_after"))
+    after = [node for each in both for node in nodes_of(each, owner)]
+    done = [id for each in both for id in producers_of(each)]
+    return CallOptions(id=user_id, after=after, done=done), given

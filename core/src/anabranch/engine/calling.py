@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from anabranch.engine.nodes import Node
 from anabranch.errors import CallError
+from anabranch.model.ids import InvocationId
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +18,16 @@ class Unmapped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOptions:
-    """The user's id for the call, and what it must come after."""
+    """The user's id for the call, and what it must come after: `done` are the producers of artifacts."""
 
     id: str | None = None
     after: Sequence[Node] = ()
+    done: Sequence[InvocationId] = ()
+
+    @property
+    def edges(self) -> tuple[InvocationId, ...]:
+        """What it was told to wait for, for the record."""
+        return (*(node.id for node in self.after), *self.done)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +38,14 @@ class MapOptions:
     max_concurrency: int | None = None
     chunk_size: int = 1
     on_error: Literal["raise", "collect"] = "raise"
+
+
+def producers_of(after: object) -> tuple[InvocationId, ...]:
+    """The calls of this run that made the artifacts among what `after=` names."""
+    if isinstance(after, list | tuple | set):
+        return tuple(id for item in after for id in producers_of(item))
+    place = getattr(after, "_place", None)
+    return () if place is None or place.external else (place.producer,)
 
 
 def nodes_of(after: object, owner: str) -> tuple[Node, ...]:

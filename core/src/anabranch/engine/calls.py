@@ -80,6 +80,7 @@ class Calls:
             product=mapping.product,
             collect=mapping.on_error == "collect",
         )
+        node.edges = options.edges
         if options.id is not None:
             node.naming = "place"
         elif all(known):

@@ -299,7 +299,8 @@ class Driver:
     def _expand(self, node: MapNode) -> None:
         items = self._calls.items_of(node)
         sources: list[Input | Collection] = [*node.collections.values(), *node.shared.values()]
-        after = dict.fromkeys(id for source in sources for id in source.producers())
+        made_by = (id for source in sources for id in source.producers())
+        after = dict.fromkeys([*made_by, *node.edges])
         self._recorder.note(
             MapExpanded(
                 at=time.time(),
@@ -332,7 +333,7 @@ class Driver:
         definition = self._effective(scope, definition)
         node = self._calls.invocation(scope, definition, bound, options)
         upstreams = list(dict.fromkeys([*node.upstreams(), *options.after]))
-        self._reuse.announce(node, options.after)
+        self._reuse.announce(node, options.edges)
         return node, self._scheduler.add(node, upstreams)
 
     def _effective(self, scope: Scope, definition: Definition) -> Definition:

@@ -198,13 +198,15 @@ class Invocation(Node):
 class MapNode(Node):
     """A fan-out. It has items once its collections are known, and is done when all of them are.
 
-    `expansion` is done when there are items: a map over this map waits for that, and not for the items' ends.
+    `expansion` is done when there are items: a map over this map waits for that, and not for the items' ends. `edges`
+    are what it was told to wait for, beside its collections.
     """
 
     __slots__ = (
         "collect",
         "collections",
         "definition",
+        "edges",
         "expansion",
         "gate",
         "is_claimed",
@@ -232,6 +234,7 @@ class MapNode(Node):
         self.definition, self.collections, self.shared = definition, collections, shared
         self.product, self.collect = product, collect
         self.items: Sequence[Invocation] | None = None
+        self.edges: Sequence[InvocationId] = ()
         self.expansion = Node(InvocationId(f"{id}*"), scope, label)
         self.unfinished = 0
         self.is_claimed = False

@@ -125,7 +125,7 @@ class _RehearsedReuse(Reuse):
         super().__init__(**given)
         self._again, self._decisions = again, decisions
 
-    def announce(self, node: Invocation, also_after: Sequence[Node] = ()) -> None:
+    def announce(self, node: Invocation, also_after: Sequence[InvocationId] = ()) -> None:
         """Nobody is told."""
 
     def pausing(self) -> None:

@@ -41,12 +41,11 @@ class Reuse:
         self._replay, self._recorder, self._values = replay, recorder, values
         self._fingerprints, self._settle = fingerprints, settle
 
-    def announce(self, node: Invocation, also_after: Sequence[Node] = ()) -> None:
+    def announce(self, node: Invocation, also_after: Sequence[InvocationId] = ()) -> None:
         """Notes that the invocation exists, unless the journal has it under the same name."""
         known = self._replay.known(node.id)
         if known is None or known.display != node.name:
-            also = [upstream.id for upstream in also_after]
-            self._recorder.note(created(node, time.time(), also))
+            self._recorder.note(created(node, time.time(), also_after))
 
     def stands_in(self, node: Invocation) -> bool:
         """Settles the node with its recorded outcome if that holds; otherwise readies it for its next attempt."""
