@@ -31,6 +31,7 @@ from anabranch.journal.events import Event, OutcomeDiscarded
 from anabranch.journal.fold import read_state
 from anabranch.journal.interface import Journal, Message
 from anabranch.model.ids import InvocationId, RunId
+from anabranch.model.options import HOOKS
 from anabranch.model.plans import Decision, Plan
 from anabranch.stacks import Stack
 
@@ -92,20 +93,8 @@ _NEVER = -1
 def without_hooks(pipeline: PipelineDefinition) -> PipelineDefinition:
     """The same body under the same options, with nobody to be told of it."""
     options = pipeline.options
-    hooks: dict[str, Any] = {name: None for name in _HOOKS if getattr(options, name) is not None}
+    hooks: dict[str, Any] = {name: None for name in HOOKS if getattr(options, name) is not None}
     return replace(pipeline, options=replace(options, **hooks)) if hooks else pipeline
-
-
-_HOOKS = (
-    "on_init",
-    "on_start",
-    "on_success",
-    "on_failure",
-    "on_end",
-    "on_pause",
-    "on_resume",
-    "on_cleanup",
-)
 
 
 class _RehearsedReuse(Reuse):

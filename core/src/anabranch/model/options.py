@@ -17,6 +17,17 @@ Runtime = Literal["inline", "isolated"]
 Mode = Literal["STOP_ON_FAILURE", "FAIL_FAST", "CONTINUE_ON_FAILURE"]
 MODES: tuple[Mode, ...] = ("STOP_ON_FAILURE", "FAIL_FAST", "CONTINUE_ON_FAILURE")
 Hook = Callable[..., object]
+HOOKS = (
+    "on_init",
+    "on_start",
+    "on_success",
+    "on_failure",
+    "on_end",
+    "on_pause",
+    "on_resume",
+    "on_cleanup",
+)
+"""The options that are functions which are told of something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,16 +334,7 @@ _CHECKS: dict[str, Callable[[str, str, object], object]] = {
     "max_concurrency": _count,
     "depends_on": _anything_in_a_row,
     **dict.fromkeys(
-        (
-            "on_init",
-            "on_start",
-            "on_success",
-            "on_failure",
-            "on_end",
-            "on_pause",
-            "on_resume",
-            "on_cleanup",
-        ),
+        HOOKS,
         _hook,
     ),
 }
