@@ -91,11 +91,13 @@ def test_L11_a_target_that_leads_nowhere_is_told_in_three_lines(target: str, tol
     assert len(str(caught.value).splitlines()) == 3
 
 
-def test_an_error_in_the_users_file_is_the_users_own() -> None:
+def test_an_error_in_the_users_file_is_a_mistake_in_it_and_its_cause() -> None:
     write("entry_d.py", "import nothing_of_that_name")
 
-    with pytest.raises(ModuleNotFoundError, match="nothing_of_that_name"):
+    with pytest.raises(EntryError, match="nothing_of_that_name") as told:
         load_pipeline("entry_d.py")
+
+    assert isinstance(told.value.__cause__, ModuleNotFoundError)
 
 
 def test_what_a_run_records_leads_back_to_the_pipeline() -> None:

@@ -26,7 +26,8 @@ class Output:
         print(json_text(document))
 
     def note(self, text: str) -> None:
-        """Something to know besides the result."""
+        """Something to know besides the result; where both go to one place, after what was said before."""
+        sys.stdout.flush()
         print(text, file=sys.stderr)
 
     def warn(self, problems: Iterable[str]) -> None:
