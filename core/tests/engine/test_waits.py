@@ -12,6 +12,8 @@ from pydantic import BaseModel, Field
 
 from anabranch import pipeline, step, wait_for
 from anabranch.authoring.messages import open_wait
+from anabranch.authoring.runs import Run
+from anabranch.engine.launching import relaunch
 from anabranch.errors import CallError, UserMistake
 from anabranch.journal.events import AnswerRefused, Event, WaitAnswered, WaitOpened
 from anabranch.journal.fold import read_state
@@ -436,3 +438,19 @@ def test_a_body_that_waits_in_a_task_group_is_paused(lab, answer) -> None:
     answer("right", "2")
 
     assert lab.resume(run, flow).load() == [1, 2]
+
+
+def test_a_driver_does_not_leave_over_an_answer_that_it_is_just_taking(lab, answer) -> None:
+    """Else the run would be paused with nothing left to be answered."""
+
+    def take_long(number: int, event: Event) -> None:
+        if isinstance(event, WaitAnswered):
+            threading.Event().wait(0.4)  # several looks of the clock
+
+    flow = asking(schema=int)
+    run = lab.start(flow)
+    answer("approve", "3")
+
+    again = Run(lab.stack, relaunch(run.id, flow._definition, lab.stack, [take_long]))
+
+    assert again.load() == [3, 1]

@@ -11,10 +11,18 @@ BUSY_SECONDS = 0.002
 
 
 class Clock:
-    """Calls `tick` every 0.1 s, or every 2 ms while `busy()`; and what was given to `call_at`, when it is due."""
+    """Calls `tick` every 0.1 s, or every 2 ms while `busy()`; and what was given to `call_at`, when it is due.
 
-    def __init__(self, tick: Callable[[], None], busy: Callable[[], bool]) -> None:
-        self._tick, self._busy = tick, busy
+    `crashed` is told of what they raise, which must end the run and not the clock alone.
+    """
+
+    def __init__(
+        self,
+        tick: Callable[[], None],
+        busy: Callable[[], bool],
+        crashed: Callable[[BaseException], None],
+    ) -> None:
+        self._tick, self._busy, self._crashed = tick, busy, crashed
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._counter = itertools.count()
         self._changed = threading.Condition()
@@ -45,10 +53,16 @@ class Clock:
     def _run(self) -> None:
         while True:
             for action in self._pause():
-                action()
+                self._call(action)
             if self._closed:
                 return
-            self._tick()
+            self._call(self._tick)
+
+    def _call(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except BaseException as error:  # noqa: BLE001  (a fault of ours: users' code is not called here)
+            self._crashed(error)
 
     def _pause(self) -> list[Callable[[], None]]:
         with self._changed:

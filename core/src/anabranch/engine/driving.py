@@ -93,7 +93,7 @@ class Driver:
             fingerprints=given.fingerprints,
             settle=self._scheduler.settle,
         )
-        self._clock = Clock(self._tick, lambda: self._dispatching.pool.waits)
+        self._clock = Clock(self._tick, lambda: self._dispatching.pool.waits, crashed=self._crashed)
         self._dispatching = Dispatching(
             scheduler=self._scheduler,
             reuse=self._reuse,

@@ -40,5 +40,6 @@ class Mailbox:
             return
         for number, message in found:
             self._read = number
-            if number not in self._handled:
-                self._handlers[message.kind](number, message)
+            handler = self._handlers.get(message.kind)  # a newer version may have other kinds
+            if handler is not None and number not in self._handled:
+                handler(number, message)

@@ -39,12 +39,16 @@ class Asking:
         self.wait, self.scope, self.question = wait, scope, question
         self.offers: deque[tuple[int, Message]] = deque()
         self.value: object = None
-        self.is_over = False
+        self.is_over = self.is_taking = False
         self._recorder, self._check = recorder, check
 
     def __call__(self) -> float:
         while self.offers and not self.is_over:
+            self.is_taking = (
+                True  # before it is gone from the offers: in between, nobody may think it idle
+            )
             self._take(*self.offers.popleft())
+            self.is_taking = False
         if self.is_over:
             return 0.0
         try:
@@ -157,8 +161,8 @@ class Waits:
             return
         self._read()
         with self._lock:
-            if self._open and not any(asking.offers for asking in self._open.values()):
-                self.is_pausing = True
+            has_answers = any(each.offers or each.is_taking for each in self._open.values())
+            self.is_pausing = bool(self._open) and not has_answers
 
     def check(self) -> None:
         """Raises `RunPausing` in a body that waits."""
