@@ -99,7 +99,7 @@ def everything() -> dict[str, object]:
     approved = anabranch.wait_for("approve", bool, "Go on?")
     shifted = total.map([[n] for n in range(10)], extra=unmapped(chain))
     relay = square.submit(3)
-    for _ in range(10):
+    for _ in range(14):
         relay = nap.submit(relay)
     return {
         "chain": chain.load(),
