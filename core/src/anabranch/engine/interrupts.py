@@ -8,10 +8,12 @@ The first Ctrl-C ends the run in good order. Whoever presses it again does not w
 and leaves to a resume what a crash would.
 """
 
+import math
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
@@ -24,6 +26,9 @@ from anabranch.journal import interface
 _UNDISTURBED = frozenset(str(module.__file__) for module in (clock, recording, scheduling, workers))
 _JOURNAL = str(Path(interface.__file__).parent) + "/"
 _Handler: TypeAlias = Callable[[int, FrameType | None], Any] | signal.Handlers
+_OWN_SECONDS = 0.05
+"""A signal that comes so soon after one that `again` has sent is taken for that one: two may arrive as one."""
+
 _DEFAULTS: dict[signal.Signals, _Handler] = {
     signal.SIGINT: signal.default_int_handler,
     signal.SIGTERM: signal.SIG_DFL,
@@ -39,7 +44,8 @@ class Interrupts:
     def __init__(self, farewell: str) -> None:
         self._farewell = farewell
         self._installed: list[signal.Signals] = []
-        self._is_pending = self._is_second = self._is_own = False
+        self._is_pending = self._is_second = False
+        self._sent_at = -math.inf
         self._unwound: CodeType | None = None
 
     def __enter__(self) -> "Interrupts":
@@ -81,12 +87,11 @@ class Interrupts:
     def again(self) -> None:
         """Called by another thread every now and then, so that none waits for long."""
         if self._is_pending or self._unwound is not None:
-            self._is_own = True
+            self._sent_at = time.monotonic()
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     def _arrived(self, number: int, frame: FrameType | None) -> None:
-        is_own, self._is_own = self._is_own, False
-        if not is_own:
+        if time.monotonic() - self._sent_at > _OWN_SECONDS:
             if self._is_second and number == signal.SIGINT and not hasattr(sys, "ps1"):
                 os.write(2, self._farewell.encode())
                 os._exit(130)
