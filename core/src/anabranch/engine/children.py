@@ -8,18 +8,16 @@ import time
 from collections.abc import Callable
 
 from anabranch.engine.bodies import Bodies
+from anabranch.engine.circumstances import Circumstances
 from anabranch.engine.definitions import PipelineDefinition
 from anabranch.engine.failures import recorded
-from anabranch.engine.fingerprints import Fingerprinter
 from anabranch.engine.identity import content
 from anabranch.engine.nodes import Invocation, Node
 from anabranch.engine.outcomes import Outcome
-from anabranch.engine.recording import Recorder
 from anabranch.engine.scopes import Scope, is_stopping
-from anabranch.engine.values import Values
 from anabranch.errors import Cancelled, RunPausing
 from anabranch.journal.events import AttemptStarted, CodeSeen, OutcomeRecorded
-from anabranch.model.ids import RunId, child_run_id
+from anabranch.model.ids import child_run_id
 from anabranch.model.records import Status
 
 
@@ -27,17 +25,11 @@ class Children:
     """Runs the children of one root run."""
 
     def __init__(
-        self,
-        *,
-        root: RunId,
-        bodies: Bodies,
-        recorder: Recorder,
-        values: Values,
-        fingerprints: Fingerprinter,
-        settle: Callable[[Node, Outcome], None],
+        self, given: Circumstances, bodies: Bodies, settle: Callable[[Node, Outcome], None]
     ) -> None:
-        self._root, self._bodies, self._recorder = root, bodies, recorder
-        self._values, self._fingerprints, self._settle = values, fingerprints, settle
+        self._root, self._bodies, self._settle = given.run, bodies, settle
+        self._recorder, self._values = given.recorder, given.values
+        self._fingerprints = given.fingerprints
 
     def run(self, node: Invocation, definition: PipelineDefinition) -> None:
         """Runs the child's body in this thread and settles its node."""

@@ -85,14 +85,7 @@ class Driver:
 
     def _make_what_runs(self, given: Circumstances) -> None:
         self._bodies = Bodies(self, self._scheduler)
-        self._children = Children(
-            root=given.run,
-            bodies=self._bodies,
-            recorder=given.recorder,
-            values=given.values,
-            fingerprints=given.fingerprints,
-            settle=self._scheduler.settle,
-        )
+        self._children = Children(given, self._bodies, self._scheduler.settle)
         self._clock = Clock(self._tick, lambda: self._dispatching.pool.waits, crashed=self._crashed)
         self._dispatching = Dispatching(
             scheduler=self._scheduler,
