@@ -15,16 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anabranch.artifacts.codecs import Codecs
-from anabranch.artifacts.local import LocalStore
 from anabranch.authoring.runs import Run
 from anabranch.engine.launching import launch
 from anabranch.journal.events import InvocationCreated, OutcomeRecorded
 from anabranch.journal.fold import fold
 from anabranch.journal.sqlite import SqliteJournal
-from anabranch.plugins.discovery import Found
-from anabranch.plugins.registry import Registry
-from anabranch.stacks import Stack
+from anabranch.stacks import Stack, open_stack
+from anabranch.stacks.places import HOME_VARIABLE
 
 # --- never stale, and always found -------------------------------------------------------------------------------
 
@@ -96,23 +93,9 @@ PLACES = [
 VERSION = st.fixed_dictionaries(dict.fromkeys(PLACES, st.integers(0, 1)))
 
 
-@contextmanager
-def opened(home: Path) -> Iterator[Stack]:
-    """A stack of the core's own parts."""
-    stack = Stack(
-        name="lab",
-        project=home,
-        home=home,
-        journal=SqliteJournal(home / "journal.db"),
-        store=LocalStore(home / "artifacts"),
-        codecs=Codecs(),
-        capabilities={},
-        lacks={},
-        lease_seconds=60.0,
-        registry=Registry(Found((), (), ())),
-    )
-    with stack:
-        yield stack
+def opened(folder: Path) -> Stack:
+    """The built-in stack of a project in this folder."""
+    return open_stack(start=folder, environ={HOME_VARIABLE: str(folder / ".anabranch")})
 
 
 @contextmanager
@@ -151,7 +134,7 @@ def test_l03_with_a_cache_the_result_is_always_that_of_the_code_as_it_is(
     first: dict[str, int], edits: list[set[str]]
 ) -> None:
     """And a version that ran before is not executed again, nor is any call of it that another version had made."""
-    with tempfile.TemporaryDirectory() as name, opened(Path(name) / ".anabranch") as stack:
+    with tempfile.TemporaryDirectory() as name, opened(Path(name)) as stack:
         version, seen = first, []
         for edit in [set(), *edits]:
             version = {place: value ^ (place in edit) for place, value in version.items()}
@@ -169,7 +152,7 @@ def test_l03_an_edit_of_one_place_makes_what_it_reaches_run_again_and_nothing_el
     edited: str,
 ) -> None:
     version = dict.fromkeys(PLACES, 0)
-    with tempfile.TemporaryDirectory() as name, opened(Path(name) / ".anabranch") as stack:
+    with tempfile.TemporaryDirectory() as name, opened(Path(name)) as stack:
         with imported(Path(name), version) as module:
             launch(module.flow._definition, {}, {}, stack)
         with imported(Path(name), version | {edited: 1}) as module:
@@ -272,14 +255,22 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("pipeline", ["flow", "submitted"])
-def test_l03_of_two_processes_that_need_the_same_one_computes_it(
+def two_that_need_the_same(
     shared: Shared, pipeline: str
-) -> None:
+) -> tuple["subprocess.Popen[str]", "subprocess.Popen[str]"]:
+    """The first is computing it, and the second has come to where it needs it."""
     first = shared.run()
     until(lambda: shared.entered() == 1)
     second = shared.run(pipeline)
     until(lambda: shared.calls() == 2)
+    return first, second
+
+
+@pytest.mark.parametrize("pipeline", ["flow", "submitted"])
+def test_l03_of_two_processes_that_need_the_same_one_computes_it(
+    shared: Shared, pipeline: str
+) -> None:
+    first, second = two_that_need_the_same(shared, pipeline)
     (shared.folder / "go").touch()
 
     for process in (first, second):
@@ -294,10 +285,7 @@ def test_l03_if_the_process_that_computes_it_is_killed_the_other_does_it(
     shared: Shared, pipeline: str
 ) -> None:
     """At once, since its holder is known to be gone, and not only when its lease is over; and a resume finds it."""
-    first = shared.run()
-    until(lambda: shared.entered() == 1)
-    second = shared.run(pipeline)
-    until(lambda: shared.calls() == 2)
+    first, second = two_that_need_the_same(shared, pipeline)
     assert shared.entered() == 1
 
     first.send_signal(signal.SIGKILL)

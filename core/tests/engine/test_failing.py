@@ -580,17 +580,24 @@ def test_an_output_that_breaks_its_promise_is_a_failure_of_its_step(lab) -> None
     assert lab.start(flow).load() == "OutputMismatch"
 
 
-@pytest.mark.parametrize("whole", [False, True], ids=["a call", "a map"])
-def test_a_handled_failure_is_tried_again_if_nobody_looked_at_what_was_skipped_for_it(
-    whole, lab, notes
-) -> None:
-    """Otherwise the resumed run would skip the same call again, and could never complete."""
+@pytest.fixture
+def moody(notes) -> Any:
+    """A step that fails until there is a note."""
 
     @step
     def moody(x: int) -> int:
         if len(notes) == 0:
             raise ValueError(x)
         return x
+
+    return moody
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["a call", "a map"])
+def test_a_handled_failure_is_tried_again_if_nobody_looked_at_what_was_skipped_for_it(
+    whole, moody, lab, notes
+) -> None:
+    """Otherwise the resumed run would skip the same call again, and could never complete."""
 
     @step
     def total(values: Any) -> int:
@@ -611,14 +618,8 @@ def test_a_handled_failure_is_tried_again_if_nobody_looked_at_what_was_skipped_f
 
 
 def test_a_handled_failure_is_tried_again_if_the_call_that_was_skipped_for_it_was_forgotten(
-    lab, notes
+    moody, lab, notes
 ) -> None:
-    @step
-    def moody(x: int) -> int:
-        if len(notes) == 0:
-            raise ValueError(x)
-        return x
-
     @pipeline
     def flow() -> str:
         found = moody.map([1, 2])
@@ -633,13 +634,9 @@ def test_a_handled_failure_is_tried_again_if_the_call_that_was_skipped_for_it_wa
     assert lab.resume(run, flow).load() == "[None, None]"
 
 
-def test_all_failures_that_a_call_was_skipped_for_are_tried_again_at_once(lab, notes) -> None:
-    @step
-    def moody(x: int) -> int:
-        if len(notes) == 0:
-            raise ValueError(x)
-        return x
-
+def test_all_failures_that_a_call_was_skipped_for_are_tried_again_at_once(
+    moody, lab, notes
+) -> None:
     @step
     def total(*values: int) -> int:
         return sum(values)
