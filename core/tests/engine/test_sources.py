@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from anabranch import Cache, pipeline, step
-from anabranch.engine.sources import source_version
+from anabranch.engine.caching.sources import source_version
 from anabranch.errors import CallError
 
 Git = Callable[..., None]

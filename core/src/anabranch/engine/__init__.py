@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from anabranch.engine.awaiting import run_body as run_body
     from anabranch.engine.awaiting import until_done as until_done
     from anabranch.engine.awaiting import within as within
-    from anabranch.engine.sources import source_version as source_version
+    from anabranch.engine.caching.sources import source_version as source_version
 
 __getattr__ = lazy(
     __name__,
@@ -27,7 +27,7 @@ __getattr__ = lazy(
         "is_leaving": "anabranch.engine.awaiting",
         "paused": "anabranch.engine.awaiting",
         "run_body": "anabranch.engine.awaiting",
-        "source_version": "anabranch.engine.sources",
+        "source_version": "anabranch.engine.caching.sources",
         "within": "anabranch.engine.awaiting",
     },
 )

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager
 from anabranch.engine.admission import admit
 from anabranch.engine.attending import Attending
 from anabranch.engine.bodies import Bodies, BodyEnd
-from anabranch.engine.caching import Caching
+from anabranch.engine.caching.flights import Caching
 from anabranch.engine.calling import CallOptions, MapOptions
 from anabranch.engine.calls import Calls
 from anabranch.engine.children import Children

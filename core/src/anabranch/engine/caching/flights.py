@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal, TypeAlias
 
-from anabranch.engine.cache_keys import Keys, policy_of
-from anabranch.engine.cache_shelf import Shelf
+from anabranch.engine.caching.keys import Keys, policy_of
+from anabranch.engine.caching.shelf import Shelf
 from anabranch.engine.circumstances import Circumstances
 from anabranch.engine.definitions import Definition
 from anabranch.engine.fingerprints import Fingerprint
