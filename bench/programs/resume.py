@@ -37,7 +37,7 @@ def main() -> None:
     subprocess.run([*me, "fail"], check=False, **quiet)
     Path("mended").touch()
     started = time.perf_counter()
-    resume = "from anabranch.authoring.runs import resume_run as r; assert r('latest').load() == 99"
+    resume = "from anabranch.authoring.runs import resume as resume_run as r; assert r('latest').load() == 99"
     subprocess.run([sys.executable, "-c", resume], check=True, env=os.environ, **quiet)
     print(json.dumps({"seconds": time.perf_counter() - started}))
 

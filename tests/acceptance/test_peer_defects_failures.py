@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from anabranch import Retry, Run, as_completed, gather, pipeline, step, wait_all
-from anabranch.authoring.runs import resume_run
+from anabranch.authoring.runs import resume as resume_run
 from anabranch.errors import CapabilityMissing, OutputMismatch, UpstreamFailed
 from anabranch.journal.events import Event, OutcomeRecorded, RunEnded
 

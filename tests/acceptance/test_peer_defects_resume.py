@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from anabranch import Run
-from anabranch.authoring.runs import resume_run
+from anabranch.authoring.runs import resume as resume_run
 from anabranch.errors import RunBusy
 from anabranch.journal.events import OutcomeReused
 from anabranch.stacks import open_stack

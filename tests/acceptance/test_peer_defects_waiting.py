@@ -27,7 +27,7 @@ from anabranch import (
     wait_all,
     wait_any,
 )
-from anabranch.authoring.runs import resume_run
+from anabranch.authoring.runs import resume as resume_run
 from anabranch.errors import AnabranchWarning, Cancelled, StepTimeout
 
 pytestmark = pytest.mark.usefixtures("project")

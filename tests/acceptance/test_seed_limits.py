@@ -466,7 +466,7 @@ def parent():
 )
 def test_a_child_is_known_again_in_another_order(project: Any, names: list[str]) -> None:
     """L2. The page warns that every child behind a changed one is run again; here none is."""
-    from anabranch.authoring.runs import resume_run
+    from anabranch.authoring.runs import resume as resume_run
 
     broken = CHILDREN.format(names=["a", "b", "c"], last="raise RuntimeError('not yet')")
     first = project.load(broken).parent.start()

@@ -30,7 +30,7 @@ from anabranch import (
     unmapped,
     wait_any,
 )
-from anabranch.authoring.runs import resume_run
+from anabranch.authoring.runs import resume as resume_run
 from anabranch.errors import (
     AnabranchError,
     CallError,

@@ -104,7 +104,7 @@ def resumed(project) -> object:
     shown = project.python(
         "-c",
         "import json\n"
-        "from anabranch.authoring.runs import resume_run\n"
+        "from anabranch.authoring.runs import resume as resume_run\n"
         "print(json.dumps(resume_run('latest').load()))",
     )
     assert shown.returncode == 0, shown.stderr

@@ -51,7 +51,8 @@ def test_l03_after_a_change_of_the_code_the_step_runs_again_and_says_why(
     assert project.python("-m", "anabranch", "run", "flow.py:flow").returncode == 1
     project.write(FLOW.replace(old, new).replace("stop(False)", "stop(True)"))
     shown = project.python(
-        "-c", "from anabranch.authoring.runs import resume_run; print(resume_run('latest').load())"
+        "-c",
+        "from anabranch.authoring.runs import resume as resume_run; print(resume_run('latest').load())",
     )
     assert shown.stdout.split()[-1] == str(result), shown.stderr
     assert sorted(record.executed()) == ["stop", "total", "work[0]", "work[1]", "work[2]"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from anabranch import pipeline, step
-from anabranch.authoring.runs import resume_run
+from anabranch.authoring.runs import resume as resume_run
 from anabranch.errors import RunBusy
 
 FLOW = """

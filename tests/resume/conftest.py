@@ -180,7 +180,7 @@ EXPECTED = {
 NURSERY = """
 import json, os, signal, sys, traceback
 import flow
-from anabranch.authoring.runs import Run, resume_run
+from anabranch.authoring.runs import Run, resume as resume_run
 from anabranch.engine.launching import Finished
 from anabranch.journal.sqlite import SqliteWriter
 from anabranch.stacks import open_stack

@@ -91,7 +91,7 @@ def between(how: str) -> int:
 
 LOAD = """
 import json, sys, flow
-from anabranch.authoring.runs import resume_run
+from anabranch.authoring.runs import resume as resume_run
 run = getattr(flow, sys.argv[1]).start(json.loads(sys.argv[3])) if sys.argv[2] == "new" else resume_run("latest")
 print(json.dumps(run.load()))
 """

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from pydantic_core import PydanticSerializationError, to_json
 
-from anabranch.authoring.runs import Run, resume_run
+from anabranch.authoring.runs import Run
+from anabranch.authoring.runs import resume as resume_run
 from anabranch.engine.launching import Finished, cancel_undriven
 from anabranch.engine.recording import Observer
 from anabranch.errors import (

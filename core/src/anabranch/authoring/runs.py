@@ -123,10 +123,6 @@ def resume(
         raise
 
 
-resume_run = resume
-"""The same, for modules in which `resume` is the name of something else."""
-
-
 @contextmanager
 def watched(observers: Sequence[Observer] | None) -> Iterator[Sequence[Observer]]:
     """The given observers; `None` stands for a display on this terminal, which also quiets tracebacks."""

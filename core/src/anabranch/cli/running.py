@@ -6,7 +6,8 @@ from typing import TypeAlias
 from anabranch import console
 from anabranch.authoring.entries import load_pipeline
 from anabranch.authoring.reruns import rerun as start_rerun
-from anabranch.authoring.runs import Run, resume_run
+from anabranch.authoring.runs import Run
+from anabranch.authoring.runs import resume as resume_run
 from anabranch.cli import exits
 from anabranch.cli.grammar import Request
 from anabranch.cli.output import Output

@@ -19,9 +19,9 @@ from anabranch.engine.failures import own_frames, recorded
 from anabranch.engine.fingerprints import Fingerprint, Fingerprinter
 from anabranch.engine.identity import content
 from anabranch.engine.naming import artifact_names
-from anabranch.engine.nodes import Invocation
+from anabranch.engine.nodes import Invocation, options_of
 from anabranch.engine.outcomes import Outcome, dropped
-from anabranch.engine.overruns import check_time, options_of, translated
+from anabranch.engine.overruns import check_time, translated
 from anabranch.engine.recording import Recorder
 from anabranch.engine.resting import rested
 from anabranch.engine.scopes import fails_fast

@@ -1,21 +1,18 @@
 """What the artifacts of a call are called, for people: the names in its annotations, with their placeholders filled."""
 
-from anabranch.engine.nodes import Invocation
+from anabranch.engine.nodes import Invocation, options_of
 from anabranch.errors import OutputMismatch
-from anabranch.model.options import StepOptions
 
 
 def artifact_names(node: Invocation) -> list[tuple[str, str]]:
     """Each output's place and its artifact's name. Raises `OutputMismatch` for a placeholder without a value."""
     specs = node.definition.returns.outputs
-    words = _substitutions(node) if any("{" in spec.template for spec in specs) else {}
+    words = _words(node) if any("{" in spec.template for spec in specs) else {}
     return [(spec.name, _filled(spec.template, words, node)) for spec in specs]
 
 
-def _substitutions(node: Invocation) -> dict[str, str]:
-    options = node.definition.options
-    own = options.substitutions if isinstance(options, StepOptions) else {}
-    return {**node.scope.substitutions(), **own}
+def _words(node: Invocation) -> dict[str, str]:
+    return {**node.scope.substitutions(), **options_of(node).substitutions}
 
 
 def _filled(template: str, words: dict[str, str], node: Invocation) -> str:

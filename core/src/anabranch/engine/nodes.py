@@ -13,6 +13,7 @@ from anabranch.engine.gates import Gate
 from anabranch.engine.scopes import Scope
 from anabranch.errors import BeyondRehearsal
 from anabranch.model.ids import InvocationId
+from anabranch.model.options import StepOptions
 from anabranch.model.records import Output, Status
 
 State: TypeAlias = Status | Literal["pending", "ready", "running"]
@@ -251,3 +252,12 @@ class MapNode(Node):
         ended = [item for item in self.items or () if isinstance(item.error, kind)]
         failed = (item for item in ended if item.status == "failed")
         return next(failed, ended[0] if ended else None)
+
+
+_NO_OPTIONS = StepOptions()
+
+
+def options_of(node: Invocation) -> StepOptions:
+    """Those of its step; a child run has none of these."""
+    options = node.definition.options
+    return options if isinstance(options, StepOptions) else _NO_OPTIONS

@@ -3,16 +3,8 @@
 import time
 
 from anabranch.engine.failures import left_by
-from anabranch.engine.nodes import Invocation
+from anabranch.engine.nodes import Invocation, options_of
 from anabranch.errors import Cancelled, QueueTimeout, RunStopping, StepTimeout
-from anabranch.model.options import StepOptions
-
-_NO_OPTIONS = StepOptions()
-
-
-def options_of(node: Invocation) -> StepOptions:
-    options = node.definition.options
-    return options if isinstance(options, StepOptions) else _NO_OPTIONS
 
 
 def translated(node: Invocation, error: BaseException, started: float) -> BaseException:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from anabranch.journal.events import Json
 from anabranch.journal.fold import InvocationState, RunState
+from anabranch.journal.names import paths_of
 from anabranch.model.code_parts import difference
 from anabranch.model.ids import InvocationId
 from anabranch.model.records import Failure, Output
@@ -91,19 +92,14 @@ def compare(old: RunState, new: RunState) -> Comparison:
 
 
 def _calls(state: RunState) -> dict[InvocationId, Call]:
-    paths: dict[InvocationId, str] = {}
-
-    def path_of(scope: InvocationId, display: str) -> str:
-        return f"{paths[scope]}/{display}" if scope in paths else display
-
-    found = {}
-    for id, known in state.invocations.items():
-        paths[id] = path_of(known.scope, known.display)
-        if state.is_current(known):
-            fan_out = state.maps.get(known.map) if known.map is not None else None
-            map_path = path_of(fan_out.scope, fan_out.display) if fan_out is not None else ""
-            found[id] = Call(path=paths[id], known=known, map_path=map_path)
-    return found
+    paths = paths_of(state)
+    return {
+        id: Call(
+            path=paths[id], known=known, map_path=paths.get(known.map, "") if known.map else ""
+        )
+        for id, known in state.invocations.items()
+        if state.is_current(known)
+    }
 
 
 def _pairs(
